@@ -1,0 +1,122 @@
+"""The words of ``ifi_mri``: every name that files, commands and reports share.
+
+The names are fixed by the project's contract.  Members are strings, so they serialise as
+themselves.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Side(StrEnum):
+    """Side of the patient, never of the picture."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+    @property
+    def sign(self) -> int:
+        """+1 where lateral means growing x in patient LPS (left), -1 on the right."""
+        return 1 if self is Side.LEFT else -1
+
+    @property
+    def other(self) -> "Side":
+        """The opposite side."""
+        return Side.RIGHT if self is Side.LEFT else Side.LEFT
+
+    @property
+    def letter(self) -> str:
+        """``L`` or ``R``."""
+        return self.value[0].upper()
+
+
+class LandmarkName(StrEnum):
+    """Structures that a reader marks."""
+
+    ISCHIAL_TUBEROSITY = "ischial_tuberosity"
+    LESSER_TROCHANTER = "lesser_trochanter"
+    HAMSTRING_ORIGIN = "hamstring_origin"
+    ILIOPSOAS_TENDON = "iliopsoas_tendon"
+    QUADRATUS_FEMORIS = "quadratus_femoris"
+    REFERENCE_MUSCLE = "reference_muscle"
+    SUBCUTANEOUS_FAT = "subcutaneous_fat"
+    ISCHIAL_AXIS = "ischial_axis"
+    FEMORAL_NECK_AXIS = "femoral_neck_axis"
+    FEMORAL_SHAFT_AXIS = "femoral_shaft_axis"
+    HAMSTRING_TENDONS = "hamstring_tendons"
+
+
+class ObservationName(StrEnum):
+    """What a reader judges by eye."""
+
+    QUADRATUS_FEMORIS_OEDEMA_GRADE = "quadratus_femoris_oedema_grade"
+
+
+class Role(StrEnum):
+    """What a series is used for."""
+
+    ANATOMY = "anatomy"
+    FLUID_SENSITIVE = "fluid_sensitive"
+
+
+class MeasurementName(StrEnum):
+    """Numbers taken from one hip."""
+
+    ISCHIOFEMORAL_SPACE = "ischiofemoral_space"
+    QUADRATUS_FEMORIS_SPACE = "quadratus_femoris_space"
+    ISCHIOFEMORAL_DISTANCE_3D = "ischiofemoral_distance_3d"
+    QUADRATUS_FEMORIS_SIGNAL_RATIO = "quadratus_femoris_signal_ratio"
+    QUADRATUS_FEMORIS_OEDEMA_FRACTION = "quadratus_femoris_oedema_fraction"
+    QUADRATUS_FEMORIS_OEDEMA_LARGEST_FRACTION = "quadratus_femoris_oedema_largest_fraction"
+    QUADRATUS_FEMORIS_OEDEMA_VOLUME_ML = "quadratus_femoris_oedema_volume_ml"
+
+
+class FindingName(StrEnum):
+    """What a rule concludes about one hip."""
+
+    ISCHIOFEMORAL_SPACE_NARROWING = "ischiofemoral_space_narrowing"
+    QUADRATUS_FEMORIS_SPACE_NARROWING = "quadratus_femoris_space_narrowing"
+    QUADRATUS_FEMORIS_OEDEMA = "quadratus_femoris_oedema"
+
+
+class Status(StrEnum):
+    """How a finding stands."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    INDETERMINATE = "indeterminate"
+    NOT_ASSESSABLE = "not_assessable"
+
+
+class Answer(StrEnum):
+    """Answer to a question of the clinical intake."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class HipRotation(StrEnum):
+    """Rotation of the hip while the patient was scanned; DICOM has no tag for it."""
+
+    NEUTRAL = "neutral"
+    INTERNAL = "internal"
+    EXTERNAL = "external"
+    NOT_RECORDED = "not recorded"
+
+
+#: Decimals that values are printed with and compared at, by unit.  Lengths at 0.1 mm: the design's
+#: decision 5, so that a report never contradicts itself.
+DECIMALS: Final = {"mm": 1, "mm2": 0, "ml": 1, "deg": 1, "1": 2}
+
+
+def printed(value: float, unit: str) -> str:
+    """Return a value with the decimals of its unit, without the unit: ``printed(12.34, "mm")`` is
+    ``"12.3"``."""
+    text = f"{value:.{DECIMALS[unit]}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def at_printed_precision(value: float, unit: str) -> float:
+    """Return the number that is printed for a value, for comparisons that must agree with print."""
+    return float(printed(value, unit))
