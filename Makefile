@@ -12,10 +12,10 @@ demo: $(READY)
 	@$(BIN)/ifi-mri demo --out out/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto -m "not long"
+	$(BIN)/python -m pytest -n auto --dist loadscope -m "not long"
 
 test-all: $(READY)
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 check: $(READY)
 	scripts/check
@@ -31,7 +31,7 @@ $(READY): requirements.lock pyproject.toml
 # Renew the locked versions from pyproject.toml (needs uv).
 lock:
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	  --group build --group test --group check --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements.lock
+	  --group build --group test --group check --no-header --quiet -o requirements.lock
 
 sample-data: $(READY)
 	$(BIN)/python scripts/make_sample_data.py

@@ -43,18 +43,40 @@ class SeriesWords(Settings):
     t1: tuple[str, ...] = ("t1", "t1w", "t1tse", "t1se", "t1fse")
     t2: tuple[str, ...] = ("t2", "t2w", "t2tse", "t2fse")
     proton_density: tuple[str, ...] = ("pd", "pdw", "dp", "proton", "intermediate")
-    stir: tuple[str, ...] = ("stir", "tirm", "irfse", "ir")
+    stir: tuple[str, ...] = ("stir", "tirm", "irfse")
     fat_suppressed: tuple[str, ...] = (
-        "fs", "fatsat", "fat sat", "fatsup", "fat sup", "fat suppressed", "fsat", "sat", "spair",
+        "fs", "fatsat", "fat sat", "fatsup", "fat sup", "fat suppressed", "fsat", "spair",
         "spir", "chess", "stir", "tirm", "we", "t1fs", "t2fs", "pdfs", "t2wfs", "pdwfs",
     )  # fmt: skip
     dixon_water: tuple[str, ...] = ("water", "w", "wo")
     dixon: tuple[str, ...] = ("dixon", "ideal", "mdixon", "flex", "lava")
     not_for_measuring: tuple[str, ...] = (
         "localizer", "localiser", "scout", "survey", "loc", "calibration", "asset", "adc", "dwi",
-        "diffusion", "trace", "perfusion", "mip", "subtraction", "sub", "projection", "screenshot",
+        "diffusion", "trace", "perfusion", "mip", "subtraction", "subtr", "projection", "screenshot",
         "fat only", "in phase", "out phase", "opp phase", "mosaic",
     )  # fmt: skip
+
+
+Weighting = Literal["T1", "PD", "T2", "STIR", "Dixon water"]
+
+
+class SeriesRules(Settings):
+    """What tags say about a series' weighting, and which weighting comes first for a role.
+
+    Spin-echo weighting by times is textbook knowledge: short TR and TE weigh by T1, long TR with
+    short TE by proton density, long TR and TE by T2.
+    """
+
+    t1_max_repetition_ms: Positive = 1000.0
+    t1_max_echo_ms: Positive = 30.0
+    t2_min_echo_ms: Positive = 45.0
+    stir_inversion_ms: tuple[Positive, Positive] = (80.0, 260.0)
+    """Inversion times that null fat: about 130 to 190 ms from 0.5 to 3 T, with room either side."""
+    min_slices: Annotated[int, Field(ge=1)] = 3
+    """Fewer slices are a localizer or a test shot, not a hip examination."""
+    anatomy_order: tuple[Weighting, ...] = ("T1", "PD", "T2")
+    """T1 first, as the ischiofemoral space was defined on it."""
+    fluid_order: tuple[Weighting, ...] = ("STIR", "T2", "PD", "Dixon water")
 
 
 class SpaceSettings(Settings):
@@ -103,6 +125,7 @@ class Config(Settings):
     spaces: SpaceSettings = SpaceSettings()
     signal: SignalSettings = SignalSettings()
     series_words: SeriesWords = SeriesWords()
+    series_rules: SeriesRules = SeriesRules()
 
     def digest(self) -> str:
         """Return the SHA-256 of everything that shapes the numbers: settings and the profiles."""
@@ -208,15 +231,29 @@ def read_settings(
     """Return a TOML or JSON file as checked settings; anything wrong raises ``error``."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-        content = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+        content = (
+            json.loads(text, object_pairs_hook=_without_repeats)
+            if path.suffix.lower() == ".json"
+            else tomllib.loads(text)
+        )
     except OSError as problem:
         raise error(f"{path}: cannot be read ({problem.strerror}). Check the path.") from problem
     except UnicodeDecodeError as problem:
         raise error(f"{path}: is not UTF-8 text. Save it as UTF-8.") from problem
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError, RecursionError) as problem:
+    except (ValueError, RecursionError) as problem:  # both decoders', and integers past any range
         form = "JSON" if path.suffix.lower() == ".json" else "TOML"
         raise error(f"{path}: is not valid {form}: {problem}. Correct that place.") from problem
     return check_settings(content, kind, str(path), error)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; a key that stands twice is refused, where JSON would drop the first."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {repeated!r} stands twice in one object")
+    return content
 
 
 def check_settings(

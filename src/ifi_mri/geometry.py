@@ -60,6 +60,12 @@ def plane_name(affine: npt.ArrayLike) -> str:
     return ("sagittal", "coronal", "axial")[int(np.argmax(np.abs(slice_normal(affine))))]
 
 
+def tilt_from_plane_deg(affine: npt.ArrayLike) -> float:
+    """Return the angle in degrees, 0 to 55, between the slices and the nearest of the patient's
+    axial, coronal and sagittal planes."""
+    return float(np.degrees(np.arccos(min(1.0, np.abs(slice_normal(affine)).max()))))
+
+
 def is_sheared(affine: npt.ArrayLike) -> bool:
     """Return whether the three axes of a grid are not at right angles to one another."""
     directions = np.asarray(affine, dtype=np.float64)[:3, :3]
@@ -129,36 +135,62 @@ def closest_in_plane(
     Closest
         Length in the plane (mm), and both ends in patient mm, on the outlines as they were drawn
         (their offset across the plane is kept).  Outlines that cross are 0 mm apart.
-
-    Notes
-    -----
-    Two segments in a plane that do not cross are nearest at an end of one of them, so the shortest
-    line is the smallest of the four point-to-segment distances (Ericson, *Real-Time Collision
-    Detection*, 2005, section 5.1).
     """
     basis = plane_basis(affine)
     first, second = _segments(first_mm, first_closed), _segments(second_mm, second_closed)
-    first_2d, second_2d = first @ basis.T, second @ basis.T
-    crossing = _first_crossing(first_2d, second_2d)
-    if crossing is not None:
-        i, j, t, u = crossing
-        return Closest(
-            0.0,
-            first[i, 0] + t * (first[i, 1] - first[i, 0]),
-            second[j, 0] + u * (second[j, 1] - second[j, 0]),
-        )
-    candidates = []
-    for ends, ends_2d, segments, segments_2d, swapped in (
-        (first, first_2d, second, second_2d, False),
-        (second, second_2d, first, first_2d, True),
-    ):
-        vertices, vertices_2d = ends.reshape(-1, 3), ends_2d.reshape(-1, 2)
-        distance, along = _points_to_segments(vertices_2d, segments_2d)
+    return _shortest(first, second, first @ basis.T, second @ basis.T)
+
+
+def closest_in_space(
+    first_mm: npt.ArrayLike,
+    second_mm: npt.ArrayLike,
+    *,
+    first_closed: bool = False,
+    second_closed: bool = False,
+) -> Closest:
+    """Return the shortest line between two outlines in three dimensions, mm.
+
+    Parameters are those of `closest_in_plane`; there is no plane.
+    """
+    first, second = _segments(first_mm, first_closed), _segments(second_mm, second_closed)
+    return _shortest(first, second, first, second)
+
+
+def _shortest(
+    first: FloatArray, second: FloatArray, first_in: FloatArray, second_in: FloatArray
+) -> Closest:
+    """Return the shortest line between two sets of segments.
+
+    ``first`` and ``second`` are segments in patient mm, shape (n, 2, 3); ``first_in`` and
+    ``second_in`` are the same in the coordinates in which distance counts, 2 or 3 of them.
+
+    Two segments are nearest either at an end of one of them or where both lines are nearest, if
+    that lies within both (Ericson, *Real-Time Collision Detection*, 2005, section 5.1.9).
+    """
+    start_1, step_1 = first_in[:, 0][:, None], (first_in[:, 1] - first_in[:, 0])[:, None]
+    start_2, step_2 = second_in[:, 0][None], (second_in[:, 1] - second_in[:, 0])[None]
+    candidates = [
+        (np.zeros(1), _foot(start_2, step_2, start_1)),
+        (np.ones(1), _foot(start_2, step_2, start_1 + step_1)),
+        (_foot(start_1, step_1, start_2), np.zeros(1)),
+        (_foot(start_1, step_1, start_2 + step_2), np.ones(1)),
+        _nearest_on_lines(start_1, step_1, start_2, step_2),
+    ]
+    best: tuple[float, int, int, float, float] | None = None
+    for s, t in candidates:
+        along_1, along_2 = np.broadcast_arrays(s, t, np.empty((len(first), len(second))))[:2]
+        gap = start_1 + along_1[..., None] * step_1 - start_2 - along_2[..., None] * step_2
+        distance = np.linalg.norm(gap, axis=-1)
         i, j = divmod(int(np.argmin(distance)), distance.shape[1])
-        foot = segments[j, 0] + along[i, j] * (segments[j, 1] - segments[j, 0])
-        start, end = (foot, vertices[i]) if swapped else (vertices[i], foot)
-        candidates.append(Closest(float(distance[i, j]), start, end))
-    return min(candidates, key=lambda closest: closest.distance_mm)
+        if best is None or distance[i, j] < best[0]:
+            best = float(distance[i, j]), i, j, float(along_1[i, j]), float(along_2[i, j])
+    assert best is not None
+    distance_mm, i, j, s_best, t_best = best
+    return Closest(
+        0.0 if distance_mm < SAME_POINT_MM else distance_mm,
+        first[i, 0] + s_best * (first[i, 1] - first[i, 0]),
+        second[j, 0] + t_best * (second[j, 1] - second[j, 0]),
+    )
 
 
 def _segments(vertices_mm: npt.ArrayLike, closed: bool) -> FloatArray:
@@ -172,36 +204,28 @@ def _segments(vertices_mm: npt.ArrayLike, closed: bool) -> FloatArray:
     return segments
 
 
-def _points_to_segments(points: FloatArray, segments: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return distances and positions along the segments (0 to 1), both of shape (points,
-    segments), in the plane."""
-    start, step = segments[:, 0], segments[:, 1] - segments[:, 0]
-    length_2 = (step**2).sum(axis=1)
-    offsets = points[:, None] - start[None]
-    along = (offsets * step).sum(axis=2) / np.where(length_2 > 0, length_2, 1)
-    along = np.clip(np.where(length_2 > 0, along, 0), 0, 1)
-    feet = start[None] + along[..., None] * step[None]
-    return np.linalg.norm(points[:, None] - feet, axis=2), along
+def _foot(start: FloatArray, step: FloatArray, point: FloatArray) -> FloatArray:
+    """Return where along segments (0 to 1) the nearest place to points lies."""
+    length_2 = (step**2).sum(axis=-1)
+    along = ((point - start) * step).sum(axis=-1) / np.where(length_2 > 0, length_2, 1)
+    return np.asarray(np.clip(along, 0, 1))
 
 
-def _first_crossing(first: FloatArray, second: FloatArray) -> tuple[int, int, float, float] | None:
-    """Return where two sets of segments in the plane cross: indices and positions along them."""
-    step_1 = (first[:, 1] - first[:, 0])[:, None]
-    step_2 = (second[:, 1] - second[:, 0])[None]
-    between = second[None, :, 0] - first[:, None, 0]
-    area = _cross(step_1, step_2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = _cross(between, step_2) / area
-        u = _cross(between, step_1) / area
-    hits = np.argwhere((area != 0) & (t >= 0) & (t <= 1) & (u >= 0) & (u <= 1))
-    if len(hits) == 0:
-        return None
-    i, j = hits[0]
-    return int(i), int(j), float(t[i, j]), float(u[i, j])
-
-
-def _cross(a: FloatArray, b: FloatArray) -> FloatArray:
-    return np.asarray(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0], dtype=np.float64)
+def _nearest_on_lines(
+    start_1: FloatArray, step_1: FloatArray, start_2: FloatArray, step_2: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return where two lines are nearest, as positions along their segments; 0 and 0 where that
+    lies beyond a segment or the lines are parallel (an end is then nearest)."""
+    between = start_1 - start_2
+    a, e = (step_1**2).sum(axis=-1), (step_2**2).sum(axis=-1)
+    b = (step_1 * step_2).sum(axis=-1)
+    c, f = (step_1 * between).sum(axis=-1), (step_2 * between).sum(axis=-1)
+    area = a * e - b * b
+    crossing = area > 1e-12 * np.maximum(a * e, 1e-300)
+    s = (b * f - c * e) / np.where(crossing, area, 1)
+    t = (a * f - b * c) / np.where(crossing, area, 1)
+    within = crossing & (s >= 0) & (s <= 1) & (t >= 0) & (t <= 1)
+    return np.where(within, s, 0), np.where(within, t, 0)
 
 
 def encloses(outline_mm: npt.ArrayLike, point_mm: npt.ArrayLike, affine: npt.ArrayLike) -> bool:
@@ -220,7 +244,8 @@ def encloses(outline_mm: npt.ArrayLike, point_mm: npt.ArrayLike, affine: npt.Arr
 def outline_area_mm2(outline_mm: npt.ArrayLike, affine: npt.ArrayLike) -> float:
     """Return the area in mm2 that a closed outline encloses in the plane (shoelace formula)."""
     corners = np.asarray(outline_mm, dtype=np.float64) @ plane_basis(affine).T
-    return float(abs(_cross(corners, np.roll(corners, -1, axis=0)).sum()) / 2)
+    following = np.roll(corners, -1, axis=0)
+    return float(abs((corners[:, 0] * following[:, 1] - corners[:, 1] * following[:, 0]).sum()) / 2)
 
 
 # --- outlines on voxels -------------------------------------------------------------------------
@@ -269,9 +294,3 @@ def eroded(mask: BoolArray, pixels: int) -> BoolArray:
     from scipy.ndimage import binary_erosion
 
     return mask if pixels == 0 else np.asarray(binary_erosion(mask, iterations=pixels))
-
-
-def along_outline(outline_mm: Sequence[Sequence[float]], closed: bool) -> float:
-    """Return the length of an outline in mm."""
-    segments = _segments(outline_mm, closed)
-    return float(np.linalg.norm(segments[:, 1] - segments[:, 0], axis=1).sum())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,9 @@ Outline: TypeAlias = tuple[Point, ...]
 """Ordered vertices of a structure; a single vertex is a point."""
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+Z_95: Final = 1.959964
+"""Half-width of a 95 % interval in standard deviations of a normal distribution."""
 
 
 # --- images -------------------------------------------------------------------------------------
@@ -329,6 +332,7 @@ class ClinicalIntake:
     sex: str | None = None
     hip_rotation: HipRotation = HipRotation.NOT_RECORDED
     hip_rotation_deg: float | None = None
+    hip_adduction: Answer = Answer.UNKNOWN
     knee_bolster: Answer = Answer.UNKNOWN
     left: SideIntake = SideIntake()
     right: SideIntake = SideIntake()
@@ -374,6 +378,11 @@ class SliceValue:
     sop_instance_uid: str | None
     points_mm: Outline
     instance_number: int | None = None
+    details: tuple[tuple[str, float | int | str], ...] = ()
+
+    def detail(self, key: str) -> float | int | str:
+        """Return one of ``details``; KeyError where it is not there."""
+        return dict(self.details)[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -577,20 +586,20 @@ class Report:
     def measured(self, name: MeasurementName, side: Side) -> Measurement | None:
         """Return a measurement, or None where it was not taken."""
         for measurement in self.measurements:
-            if measurement.name is name and measurement.side is side:
+            if measurement.name == name and measurement.side == side:
                 return measurement
         return None
 
     def finding(self, name: FindingName, side: Side) -> Finding | None:
         """Return a finding, or None where no rule asked for it."""
         for finding in self.findings:
-            if finding.name is name and finding.side is side:
+            if finding.name == name and finding.side == side:
                 return finding
         return None
 
     def chosen(self, role: Role) -> Series | None:
         """Return the series that plays a role, or None."""
         for choice in self.series:
-            if choice.role is role:
+            if choice.role == role:
                 return choice.series
         return None

@@ -107,7 +107,7 @@ class HipRotation(StrEnum):
 
 #: Decimals that values are printed with and compared at, by unit.  Lengths at 0.1 mm: the design's
 #: decision 5, so that a report never contradicts itself.
-DECIMALS: Final = {"mm": 1, "mm2": 0, "ml": 1, "deg": 1, "1": 2}
+DECIMALS: Final = {"mm": 1, "mm2": 0, "ml": 2, "deg": 1, "1": 2}
 
 
 def printed(value: float, unit: str) -> str:

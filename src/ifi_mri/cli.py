@@ -1,0 +1,455 @@
+"""The command ``ifi-mri``: a thin face over the pipeline.
+
+Exit status: 0 done; 1 a case failed; 2 wrong usage or configuration, nothing was started.  Errors
+are one sentence on standard error.  Everything heavy is imported by the command that needs it, so
+that ``--help`` and ``--version`` answer at once.
+"""
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ifi_mri._version import __version__
+from ifi_mri.errors import ConfigError, IfiMriError, ReportError
+
+if TYPE_CHECKING:
+    from ifi_mri.model import Report
+    from ifi_mri.phantom import HipSpec
+    from ifi_mri.vocabulary import Side
+
+DONE: Final = 0
+CASE_FAILED: Final = 1
+WRONG_USAGE: Final = 2
+INTERRUPTED: Final = 130
+
+#: Written by every run; ``--formats`` adds to them.
+BASE_FORMATS: Final = ("json", "html", "text", "csv")
+
+DEMO_CASE: Final = "narrowed_with_oedema"
+
+SCHEMAS: Final = ("report", "landmarks", "config", "clinical")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    options = build_parser().parse_args(argv)
+    try:
+        status: int = options.run(options)
+    except ConfigError as error:
+        return _fail(error, options, WRONG_USAGE)
+    except IfiMriError as error:
+        return _fail(error, options, CASE_FAILED)
+    except KeyboardInterrupt:
+        print("ifi-mri: interrupted; finished files are complete.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away, as `head` does
+        return DONE
+    return status
+
+
+def _fail(error: Exception, options: argparse.Namespace, status: int) -> int:
+    if options.verbose:
+        traceback.print_exception(error)
+    print(f"ifi-mri: {error}", file=sys.stderr)
+    return status
+
+
+# --- what can be said on the command line -------------------------------------------------------
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="ifi-mri",
+        description=(
+            "Measure the ischiofemoral and quadratus femoris spaces and quadratus femoris signal "
+            "on hip MRI, and report them."
+        ),
+        epilog="Start with `ifi-mri demo`; `ifi-mri COMMAND --help` explains a command.",
+        parents=[_options_everywhere(False)],
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    everywhere = _options_everywhere(argparse.SUPPRESS)
+
+    def command(name: str, run: Any, summary: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name, help=summary, description=f"{summary}.", parents=[everywhere]
+        )
+        made.set_defaults(run=run)
+        return made
+
+    demo = command("demo", run_demo, "Analyse the study in sample_data and say where the report is")
+    demo.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for the report")
+    _add_run(command("run", run_run, "Analyse one study with its landmarks"))
+    inspect = command("inspect", run_inspect, "Show the series of a study without measuring")
+    inspect.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or NIfTI")
+    inspect.add_argument("--json", action="store_true", help="print JSON")
+    _add_series_options(inspect)
+    info = command("info", run_info, "Show version, formats, measurements, findings and profiles")
+    info.add_argument("--json", action="store_true", help="print JSON")
+    schema = command("schema", run_schema, "Print the JSON Schema of a file")
+    schema.add_argument("name", choices=SCHEMAS, help="which file")
+    _add_landmarks(
+        command("landmarks", None, "Check, convert or begin a landmark file"), everywhere
+    )
+    _add_phantom(command("phantom", run_phantom, "Make a synthetic study whose truth is known"))
+    return parser
+
+
+def _options_everywhere(default: bool | str) -> argparse.ArgumentParser:
+    """Return the options of every command.  In commands they have no default, which would undo what
+    was said before the command's name."""
+    options = argparse.ArgumentParser(add_help=False)
+    for name, meaning in (
+        ("--quiet", "print nothing but errors"),
+        ("--verbose", "show where an error came from"),
+    ):
+        options.add_argument(name, action="store_true", default=default, help=meaning)
+    options.add_argument("--version", action="version", version=f"ifi-mri {__version__}")
+    return options
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    run.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or NIfTI")
+    run.add_argument(
+        "--landmarks",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="PATH",
+        help="landmark file, or folder of Slicer files; may be given several times",
+    )
+    run.add_argument("--clinical", type=Path, metavar="FILE", help="clinical intake, TOML or JSON")
+    run.add_argument("--profile", metavar="ID", help="cut-off profile; `ifi-mri info` lists them")
+    _add_series_options(run)
+    run.add_argument("--case-id", metavar="ID", help="name of the case in the report")
+    run.add_argument(
+        "--formats",
+        metavar="A,B",
+        default="",
+        help=f"formats beside {', '.join(BASE_FORMATS)}; `ifi-mri info` lists them",
+    )
+    run.add_argument("--out", type=Path, default=Path("out"), help="folder for the report")
+
+
+def _add_series_options(command: argparse.ArgumentParser) -> None:
+    what = "series UID, number, description or NIfTI file"
+    command.add_argument("--config", type=Path, metavar="FILE", help="settings, TOML")
+    command.add_argument("--anatomy", metavar="S", help=f"anatomy series: {what}")
+    command.add_argument("--fluid", metavar="S", help=f"fluid-sensitive series: {what}")
+
+
+def _add_landmarks(landmarks: argparse.ArgumentParser, everywhere: argparse.ArgumentParser) -> None:
+    actions = landmarks.add_subparsers(title="actions", metavar="ACTION", required=True)
+    check = actions.add_parser(
+        "check", help="do the landmarks belong to the study?", parents=[everywhere]
+    )
+    check.add_argument("landmarks", type=Path, metavar="PATH", nargs="+", help="landmark file")
+    check.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or NIfTI")
+    _add_series_options(check)
+    check.set_defaults(run=run_landmarks_check)
+    convert = actions.add_parser(
+        "convert", help="write landmarks in another format", parents=[everywhere]
+    )
+    convert.add_argument("source", type=Path, metavar="IN")
+    convert.add_argument(
+        "target", type=Path, metavar="OUT", help="its ending tells the format; a folder for Slicer"
+    )
+    convert.set_defaults(run=run_landmarks_convert)
+    template = actions.add_parser(
+        "template", help="write a landmark file to fill in", parents=[everywhere]
+    )
+    template.add_argument("--out", type=Path, required=True, metavar="F")
+    template.set_defaults(run=run_landmarks_template)
+
+
+def _add_phantom(phantom: argparse.ArgumentParser) -> None:
+    sides = "one value for both sides, or two: left right"
+    number: dict[str, Any] = {"type": _numbers, "nargs": "+", "metavar": "N"}
+    phantom.add_argument("--out", type=Path, required=True, metavar="DIR", help="an empty folder")
+    phantom.add_argument("--ifs-mm", **number, help=f"ischiofemoral space, mm; {sides}")
+    phantom.add_argument("--qfs-mm", **number, help=f"quadratus femoris space, mm; {sides}")
+    phantom.add_argument("--oedema-ratio", **number, help=f"oedema over normal signal; {sides}")
+    phantom.add_argument("--oedema-extent", **number, help=f"oedema, fraction of muscle; {sides}")
+    phantom.add_argument("--side", choices=("both", "left", "right"), default="both")
+    phantom.add_argument("--pose", **number, help="turns about x, y and z of LPS, degrees")
+    phantom.add_argument("--pixel-mm", **number, help="pixel size, mm; between rows, columns")
+    phantom.add_argument("--slice-spacing-mm", type=float, default=5.0, metavar="N")
+    phantom.add_argument("--snr", type=float, default=25.0, metavar="N", help="signal to noise")
+    phantom.add_argument("--shading", type=float, default=0.2, metavar="N", help="0 to 1")
+    phantom.add_argument("--seed", type=int, default=0, metavar="N")
+    phantom.add_argument("--format", default="dicom", metavar="A,B", help="dicom,nifti")
+
+
+def _numbers(text: str) -> list[float]:
+    """Return the numbers of an argument; they may be parted by commas as well as by blanks."""
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from error
+
+
+# --- what each command does ---------------------------------------------------------------------
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    """Analyse the demo study."""
+    case = sample_data_folder() / DEMO_CASE
+    return _run_case(
+        case / "study",
+        [case / "landmarks"],
+        options,
+        clinical=case / "clinical.toml",
+        case_id=DEMO_CASE,
+    )
+
+
+def run_run(options: argparse.Namespace) -> int:
+    """Analyse one study."""
+    extra = [name.strip() for name in options.formats.split(",") if name.strip()]
+    return _run_case(
+        options.study,
+        options.landmarks,
+        options,
+        clinical=options.clinical,
+        formats=tuple(dict.fromkeys((*BASE_FORMATS, *extra))),
+        config_file=options.config,
+        profile=options.profile,
+        anatomy=options.anatomy,
+        fluid_sensitive=options.fluid,
+        case_id=options.case_id,
+    )
+
+
+def _run_case(
+    study_path: Path,
+    landmark_paths: Sequence[Path],
+    options: argparse.Namespace,
+    *,
+    clinical: Path | None = None,
+    formats: Sequence[str] = BASE_FORMATS,
+    config_file: Path | None = None,
+    **settings: str | None,
+) -> int:
+    """Analyse one case into a folder; a case that fails leaves ``error.json`` and a page there."""
+    from ifi_mri import clinical as clinical_files
+    from ifi_mri import config as settings_files
+    from ifi_mri import landmarks as landmark_files
+    from ifi_mri import loaders, pipeline
+
+    for path in (study_path, *landmark_paths):
+        _must_exist(path)
+    config = settings_files.load_config(config_file, **settings)
+    _check_formats(formats)
+    intake = clinical_files.read(clinical) if clinical else None
+    _prepare(options.out)
+    try:
+        landmark_set = landmark_files.read_all(landmark_paths)
+        study = loaders.load_study(study_path)
+        report = pipeline.analyse(study, landmark_set, intake, config)
+        written = pipeline.write_report(report, study, options.out, formats)
+    except ConfigError:
+        raise
+    except IfiMriError as error:
+        _leave_error(options.out, error, config.case_id)
+        raise
+    if not options.quiet:
+        _print_report(report, written)
+    return DONE
+
+
+def _check_formats(formats: Sequence[str]) -> None:
+    from ifi_mri import reports
+
+    try:
+        reports.check_formats(formats)
+    except ReportError as error:
+        raise ConfigError(f"--formats: {error}") from error
+
+
+def _must_exist(path: Path) -> None:
+    if not path.exists():
+        raise ConfigError(f"{path}: there is no such file or folder. Check the path.")
+
+
+def _prepare(folder: Path) -> None:
+    """Make the output folder and see that it can be written, before anything is started."""
+    from ifi_mri.files import check_writable
+
+    try:
+        check_writable(folder)
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: the output folder cannot be written ({error.strerror}). Choose another "
+            f"with --out."
+        ) from error
+
+
+def _leave_error(folder: Path, error: IfiMriError, case_id: str | None) -> None:
+    from ifi_mri import reports
+
+    try:
+        reports.write_error(folder, error, case_id=case_id)
+    except ReportError as second:
+        print(f"ifi-mri: {second}", file=sys.stderr)
+
+
+def _print_report(report: "Report", written: Sequence[Path]) -> None:
+    for sentence in report.impression:
+        print(sentence)
+    if report.cautions:
+        print(f"\n{len(report.cautions)} cautions; the report lists them.")
+    print()
+    for path in written:
+        print(path)
+
+
+def run_inspect(options: argparse.Namespace) -> int:
+    """Show the series of a study, their geometry, roles and problems."""
+    from ifi_mri import inspection, loaders, pipeline
+    from ifi_mri.config import load_config
+
+    _must_exist(options.study)
+    config = load_config(options.config, anatomy=options.anatomy, fluid_sensitive=options.fluid)
+    study = loaders.load_study(options.study)
+    choices = pipeline.choose_series(study, None, config)
+    facts = inspection.inspect(study, choices, config)
+    if options.json:
+        print(json.dumps(facts, indent=1, ensure_ascii=False))
+    else:
+        print(inspection.as_text(facts))
+    return DONE
+
+
+def run_info(options: argparse.Namespace) -> int:
+    """Show what this installation can do."""
+    from ifi_mri.info import as_text, info
+
+    content = info()
+    print(json.dumps(content, indent=1) if options.json else as_text(content))
+    return DONE
+
+
+def run_schema(options: argparse.Namespace) -> int:
+    """Print a JSON Schema."""
+    from ifi_mri.info import schema
+
+    print(json.dumps(schema(options.name), indent=1))
+    return DONE
+
+
+def run_landmarks_check(options: argparse.Namespace) -> int:
+    """Say what a landmark file holds and whether it belongs to a study."""
+    from ifi_mri import landmarks as landmark_files
+    from ifi_mri import loaders, pipeline
+    from ifi_mri.config import load_config
+
+    for path in (options.study, *options.landmarks):
+        _must_exist(path)
+    config = load_config(options.config, anatomy=options.anatomy, fluid_sensitive=options.fluid)
+    landmark_set = landmark_files.read_all(options.landmarks)
+    study = loaders.load_study(options.study)
+    anatomy, cautions = pipeline.check(study, landmark_set, config)
+    if not options.quiet:
+        print(landmark_files.describe(landmark_set))
+        for caution in cautions:
+            print(f"caution ({caution.code}): {caution.text}")
+        print(f"The landmarks belong to {anatomy.label}.")
+    return DONE
+
+
+def run_landmarks_convert(options: argparse.Namespace) -> int:
+    """Write landmarks in another format."""
+    from ifi_mri import landmarks as landmark_files
+
+    _must_exist(options.source)
+    written = landmark_files.write(landmark_files.read(options.source), options.target)
+    if not options.quiet:
+        print(*written, sep="\n")
+    return DONE
+
+
+def run_landmarks_template(options: argparse.Namespace) -> int:
+    """Write a landmark file to fill in."""
+    from ifi_mri import landmarks as landmark_files
+
+    landmark_files.write_template(options.out)
+    if not options.quiet:
+        print(options.out)
+    return DONE
+
+
+def run_phantom(options: argparse.Namespace) -> int:
+    """Make a synthetic study, its landmarks and its truth."""
+    from ifi_mri import landmarks as landmark_files
+    from ifi_mri.phantom import make_phantom, write_phantom
+    from ifi_mri.vocabulary import Side
+
+    made = make_phantom(
+        left=None if options.side == "right" else _hip_spec(options, Side.LEFT),
+        right=None if options.side == "left" else _hip_spec(options, Side.RIGHT),
+        pixel_mm=_values("--pixel-mm", options.pixel_mm, (0.9, 0.9)),
+        pose_deg=_values("--pose", options.pose, (0.0, 0.0, 0.0)),
+        slice_spacing_mm=options.slice_spacing_mm,
+        snr=options.snr,
+        shading=options.shading,
+        seed=options.seed,
+    )
+    formats = tuple(name.strip() for name in options.format.split(",") if name.strip())
+    _prepare(options.out)
+    written = write_phantom(made, options.out, formats)
+    with_uids = "dicom" in formats
+    outlines = made.landmarks("outlines", uids=with_uids)
+    points = made.landmarks("points", uids=with_uids)
+    written += landmark_files.write(outlines, options.out / "landmarks.json")
+    written += landmark_files.write(points, options.out / "landmark_points.json")
+    if not options.quiet:
+        print(*written, sep="\n")
+    return DONE
+
+
+def _hip_spec(options: argparse.Namespace, side: "Side") -> "HipSpec":
+    """Return what one side of the phantom shall be like; what was not said keeps its default."""
+    from ifi_mri.phantom import HipSpec
+
+    asked = {}
+    for name in ("ifs_mm", "qfs_mm", "oedema_ratio", "oedema_extent"):
+        given = [value for part in getattr(options, name) or () for value in part]
+        if len(given) > 2:
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{option}: {len(given)} values; expected one, or left and right.")
+        if given:
+            asked[name] = given[0] if side == "left" else given[-1]
+    return HipSpec(**asked)
+
+
+def _values(option: str, parts: list[list[float]] | None, default: tuple[float, ...]) -> Any:
+    """Return as many numbers as an option takes; one number stands for all pixels, or the first
+    turn."""
+    given = [value for part in parts or () for value in part]
+    if not given:
+        return default
+    if len(given) == 1:
+        given = given * 2 if option == "--pixel-mm" else [*given, 0.0, 0.0]
+    if len(given) != len(default):
+        raise ConfigError(f"{option}: {len(given)} values; expected {len(default)}.")
+    return tuple(given)
+
+
+def sample_data_folder() -> Path:
+    """Return the folder of the synthetic studies: in the checkout, or beside the installed code."""
+    here = Path(__file__).resolve()
+    checkout = here.parents[2] / "sample_data"
+    folder = checkout if checkout.is_dir() else here.parent / "sample_data"
+    if not (folder / DEMO_CASE).is_dir():
+        raise ConfigError(
+            f"{folder}: the sample data are missing. Make them with "
+            f"`python scripts/make_sample_data.py`."
+        )
+    return folder

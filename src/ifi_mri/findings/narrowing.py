@@ -1,0 +1,167 @@
+"""Narrowing of the ischiofemoral and quadratus femoris spaces under a published cut-off.
+
+Three states.  With half-width u = 1.96 x SD of the distance d and cut-off c: narrowed where
+d < c - u, not narrowed where d > c + u, indeterminate between; beside it the plain d <= c of the
+publications, and the probability that the true distance is at or below c.  All comparisons are at
+the printed 0.1 mm, so that a report never contradicts itself.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ifi_mri.config import ADULT_FROM_YEARS, CutoffProfile
+from ifi_mri.findings.assessed_hip import AssessedHip
+from ifi_mri.model import Z_95, Finding, Measurement, NotMeasured, ProfileFlag
+from ifi_mri.vocabulary import (
+    Answer,
+    FindingName,
+    HipRotation,
+    MeasurementName,
+    Status,
+    at_printed_precision,
+    printed,
+)
+
+#: The finding that each space answers.
+SPACES: Final = {
+    FindingName.ISCHIOFEMORAL_SPACE_NARROWING: MeasurementName.ISCHIOFEMORAL_SPACE,
+    FindingName.QUADRATUS_FEMORIS_SPACE_NARROWING: MeasurementName.QUADRATUS_FEMORIS_SPACE,
+}
+
+NAMES = tuple(SPACES)
+
+STATUS_WORDS: Final = {
+    Status.PRESENT: "narrowed",
+    Status.ABSENT: "not narrowed",
+    Status.INDETERMINATE: "within the uncertainty of the cut-off",
+}
+
+
+def assess(hip: AssessedHip) -> tuple[Finding, ...]:
+    """Return narrowing of both spaces of one hip under the chosen profile."""
+    return tuple(_assess_space(hip, name) for name in NAMES)
+
+
+def flags(hip: AssessedHip, profiles: Sequence[CutoffProfile]) -> tuple[ProfileFlag, ...]:
+    """Return the plain comparison of both spaces with every profile that applies to the hip."""
+    return tuple(_flags(hip, profiles))
+
+
+def _flags(hip: AssessedHip, profiles: Sequence[CutoffProfile]) -> Iterator[ProfileFlag]:
+    for profile in profiles:
+        if why_not_applied(profile, hip):
+            continue
+        for name, space in SPACES.items():
+            cutoff = cutoff_mm(profile, name)
+            if cutoff is None:
+                continue
+            result = hip.result(space)
+            yield ProfileFlag(
+                profile=profile.id,
+                name=name,
+                side=hip.side,
+                cutoff=cutoff,
+                at_or_below_cutoff=(
+                    None
+                    if isinstance(result, NotMeasured)
+                    else is_at_or_below(result.value, cutoff)
+                ),
+                citation=profile.citation,
+                applies_to=profile.applies_to,
+                verified=profile.verified,
+            )
+
+
+def cutoff_mm(profile: CutoffProfile, name: FindingName) -> float | None:
+    """Return the largest width that a profile calls narrow, mm; None where it has none."""
+    if name is FindingName.ISCHIOFEMORAL_SPACE_NARROWING:
+        return profile.cutoff_mm.ischiofemoral_space
+    return profile.cutoff_mm.quadratus_femoris_space
+
+
+def why_not_applied(profile: CutoffProfile, hip: AssessedHip) -> str | None:
+    """Return why a profile must not be applied to a hip: age, or position; None where it may."""
+    if not profile.holds_at(hip.age_years):
+        age = f"{ADULT_FROM_YEARS:g} or older" if hip.age_years is None else f"{hip.age_years:g}"
+        return f"profile {profile.id} holds {profile.applies_to}; the patient's age is {age}"
+    rotation = profile.requires_hip_rotation
+    if rotation is not None and rotation is not hip.hip_rotation:
+        recorded = (
+            "the rotation is not recorded"
+            if hip.hip_rotation is HipRotation.NOT_RECORDED
+            else f"the hip was scanned in {hip.hip_rotation} rotation"
+        )
+        return f"profile {profile.id} holds only in {rotation} rotation; {recorded}"
+    if profile.requires_adduction and hip.hip_adduction is not Answer.YES:
+        return f"profile {profile.id} holds only in adduction, which the intake does not state"
+    return None
+
+
+def is_at_or_below(distance_mm: float, cutoff: float) -> bool:
+    """Return whether a distance, as printed, is at or below a cut-off."""
+    return at_printed_precision(distance_mm, "mm") <= cutoff
+
+
+def status_against(distance_mm: float, sd_mm: float, cutoff: float) -> Status:
+    """Return narrowed (present), not narrowed (absent) or indeterminate, at printed precision."""
+    distance = at_printed_precision(distance_mm, "mm")
+    half_width = Z_95 * sd_mm
+    if distance < at_printed_precision(cutoff - half_width, "mm"):
+        return Status.PRESENT
+    if distance > at_printed_precision(cutoff + half_width, "mm"):
+        return Status.ABSENT
+    return Status.INDETERMINATE
+
+
+def probability_at_or_below(distance_mm: float, sd_mm: float, cutoff: float) -> float:
+    """Return the probability that the true distance is at or below a cut-off, for a normal error
+    of the given standard deviation and no knowledge beforehand."""
+    return 0.5 * (1 + math.erf((cutoff - distance_mm) / (sd_mm * math.sqrt(2))))
+
+
+def _assess_space(hip: AssessedHip, name: FindingName) -> Finding:
+    profile, result = hip.profile, hip.result(SPACES[name])
+    cutoff = cutoff_mm(profile, name)
+    reason = why_not_applied(profile, hip)
+    if reason is None and cutoff is None:
+        reason = f"profile {profile.id} has no cut-off for this space"
+    if isinstance(result, NotMeasured):
+        reason = f"not measured: {result.reason}"
+    if reason is not None or cutoff is None or isinstance(result, NotMeasured):
+        return Finding(
+            name,
+            hip.side,
+            Status.NOT_ASSESSABLE,
+            because=f"{reason}.",
+            profile=profile.id,
+            cutoff=cutoff,
+        )
+    status = status_against(result.value, result.sd, cutoff)
+    return Finding(
+        name=name,
+        side=hip.side,
+        status=status,
+        because=_because(result, status, cutoff, profile),
+        profile=profile.id,
+        cutoff=cutoff,
+        at_or_below_cutoff=is_at_or_below(result.value, cutoff),
+        probability=probability_at_or_below(result.value, result.sd, cutoff),
+        evidence=(result.name,),
+    )
+
+
+def _because(result: Measurement, status: Status, cutoff: float, profile: CutoffProfile) -> str:
+    half_width = Z_95 * result.sd
+    band = (
+        f"{printed(max(0.0, cutoff - half_width), 'mm')} to {printed(cutoff + half_width, 'mm')} mm"
+    )
+    relation = {
+        Status.PRESENT: "lies below",
+        Status.ABSENT: "lies above",
+        Status.INDETERMINATE: "lies within",
+    }[status]
+    return (
+        f"{printed(result.value, 'mm')} mm {relation} the band of {band} around the cut-off of "
+        f"{printed(cutoff, 'mm')} mm ({profile.id}): {STATUS_WORDS[status]}."
+    )

@@ -1,0 +1,89 @@
+"""What this installation can do, and the JSON Schemas of its files."""
+
+from importlib.util import find_spec
+from typing import Any, Final
+
+from ifi_mri._version import __version__
+from ifi_mri.vocabulary import LandmarkName
+
+#: Optional parts: what they are for, and the module that makes them work.
+OPTIONAL_PARTS: Final = {
+    "JPEG-LS images": "jpeg_ls",
+    "JPEG 2000 images": "openjpeg",
+    "RLE images, fast": "rle",
+    "JPEG lossless images": "gdcm",
+}
+
+
+def info() -> dict[str, Any]:
+    """Return version, formats, measurements, findings, profiles and optional parts."""
+    from importlib import import_module
+
+    from ifi_mri import config, findings, landmarks, loaders, measurements, reports
+
+    def members(package: Any) -> list[Any]:
+        return [import_module(f"{package.__name__}.{name}") for name in package.MODULES]
+
+    return {
+        "version": __version__,
+        "image_formats": list(loaders.MODULES),
+        "landmark_formats": list(landmarks.MODULES),
+        "landmark_names": [str(name) for name in LandmarkName],
+        "report_formats": {module.NAME: module.FILE_NAME for module in members(reports)},
+        "measurements": [str(n) for module in members(measurements) for n in module.NAMES],
+        "findings": [str(n) for module in members(findings) for n in module.NAMES],
+        "profiles": [
+            {
+                "id": profile.id,
+                "title": profile.title,
+                "cutoff_mm": profile.cutoff_mm.model_dump(),
+                "applies_to": profile.applies_to,
+                "position": profile.position,
+                "citation": profile.citation,
+                "verified": profile.verified,
+            }
+            for profile in config.profiles()
+        ],
+        "optional_parts": {
+            name: {"needs": module, "installed": find_spec(module) is not None}
+            for name, module in OPTIONAL_PARTS.items()
+        },
+    }
+
+
+def as_text(content: dict[str, Any]) -> str:
+    """Return the content of `info` for a terminal."""
+    lines = [f"ifi-mri {content['version']}"]
+    lists = ("image_formats", "landmark_formats", "report_formats", "measurements", "findings")
+    lines += [f"{key.replace('_', ' ')}: {', '.join(content[key])}" for key in lists]
+    lines.append("cut-off profiles (--profile):")
+    for profile in content["profiles"]:
+        cutoffs = ", ".join(
+            f"{space.split('_')[0]} <= {mm:g} mm"
+            for space, mm in profile["cutoff_mm"].items()
+            if mm is not None
+        )
+        lines.append(f"  {profile['id']}: {cutoffs}; {profile['applies_to']}; {profile['title']}")
+    for name, part in content["optional_parts"].items():
+        state = "installed" if part["installed"] else f"needs the package {part['needs']}"
+        lines.append(f"{name}: {state}")
+    return "\n".join(lines)
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema of a file: report, landmarks, config or clinical."""
+    if name == "report":
+        from ifi_mri.reports import json_file
+
+        return json_file.schema()
+    if name == "landmarks":
+        from ifi_mri import landmarks
+
+        return landmarks.schema()
+    if name == "clinical":
+        from ifi_mri import clinical
+
+        return clinical.schema()
+    from ifi_mri.config import Config
+
+    return Config.model_json_schema()

@@ -1,0 +1,128 @@
+"""What a study holds: its series, their geometry, plane, role and every problem."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ifi_mri import geometry, selection
+from ifi_mri.config import Config
+from ifi_mri.model import Series, SeriesChoice, Study
+
+
+def inspect(study: Study, choices: Sequence[SeriesChoice], config: Config) -> dict[str, Any]:
+    """Return the facts about a study as plain values, ready for JSON.
+
+    Parameters
+    ----------
+    study : Study
+    choices : sequence of SeriesChoice
+        Which series play which role.
+    config : Config
+        Whose rules tell a series' weighting.
+    """
+    return {
+        "study_uid": study.study_uid,
+        "study_date": study.study_date.isoformat() if study.study_date else None,
+        "n_ignored_files": study.n_ignored_files,
+        "series": [_series(series, choices, config) for series in study.series],
+        "roles": {
+            str(choice.role): {
+                "series_uid": choice.series.series_uid if choice.series else None,
+                "reason": choice.reason,
+            }
+            for choice in choices
+        },
+        "cautions": [{"code": c.code, "text": c.text} for c in study.cautions],
+    }
+
+
+def _series(series: Series, choices: Sequence[SeriesChoice], config: Config) -> dict[str, Any]:
+    weighted = selection.weighting(series, config)
+    return {
+        "label": series.label,
+        "series_uid": series.series_uid,
+        "number": series.number,
+        "description": series.description,
+        "format": series.format,
+        "modality": series.modality,
+        "role": next((str(c.role) for c in choices if c.series is series), None),
+        "why_no_role": selection.why_unusable(series, config),
+        "weighting": weighted[0] if weighted else None,
+        "weighting_evidence": weighted[1] if weighted else None,
+        "fat_suppression": selection.fat_suppression(series, config),
+        **_geometry(series),
+        "slice_thickness_mm": series.slice_thickness_mm,
+        "repetition_time_ms": series.repetition_time_ms,
+        "echo_time_ms": series.echo_time_ms,
+        "inversion_time_ms": series.inversion_time_ms,
+        "field_strength_t": series.field_strength_t,
+        "laterality": str(series.laterality) if series.laterality else None,
+        "patient_position": series.patient_position,
+        "frame_of_reference_uid": series.frame_of_reference_uid,
+        "n_instances": len(series.instances),
+        "problem": series.refusal,
+        "cautions": [{"code": c.code, "text": c.text} for c in series.cautions],
+    }
+
+
+def _geometry(series: Series) -> dict[str, Any]:
+    if series.grid is None:
+        return dict.fromkeys(
+            ("plane", "tilt_deg", "shape", "pixel_spacing_mm", "slice_spacing_mm", "affine_lps")
+        )
+    grid = series.grid
+    return {
+        "plane": geometry.plane_name(grid.affine),
+        "tilt_deg": round(geometry.tilt_from_plane_deg(grid.affine), 2),
+        "shape": list(grid.shape),
+        "pixel_spacing_mm": [round(mm, 4) for mm in grid.pixel_spacing_mm],
+        "slice_spacing_mm": round(grid.slice_spacing_mm, 4),
+        "affine_lps": [list(row) for row in grid.rows_of_affine],
+    }
+
+
+def as_text(facts: dict[str, Any]) -> str:
+    """Return the facts as a table and sentences for a terminal."""
+    lines = [_table(facts["series"])] if facts["series"] else []
+    for role, choice in facts["roles"].items():
+        shown = next(
+            (s["label"] for s in facts["series"] if s["series_uid"] == choice["series_uid"]), "none"
+        )
+        lines.append(f"{role}: {shown} - {choice['reason']}")
+    for series in facts["series"]:
+        lines += [f"problem: {series['problem']}"] if series["problem"] else []
+        lines += [f"caution: {c['text']}" for c in series["cautions"]]
+    lines += [f"caution: {c['text']}" for c in facts["cautions"]]
+    if facts["n_ignored_files"]:
+        lines.append(f"{facts['n_ignored_files']} files that are no images were passed over.")
+    return "\n".join(lines)
+
+
+def _table(series: Sequence[dict[str, Any]]) -> str:
+    header = ("series", "plane", "tilt", "slices", "size", "pixel mm", "spacing mm", "kind", "role")
+    rows = [header, *(_row(one) for one in series)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def _row(one: dict[str, Any]) -> tuple[str, ...]:
+    fat_suppressed = " FS" if one["fat_suppression"] and one["weighting"] != "STIR" else ""
+    kind = f"{one['weighting'] or one['modality'] or '?'}{fat_suppressed}"
+    role = one["role"] or ("refused" if one["problem"] else "-")
+    if one["shape"] is None:
+        return one["label"], "-", "-", str(one["n_instances"]), "-", "-", "-", kind, role
+    n_slices, n_rows, n_columns = one["shape"]
+    between_rows, between_columns = one["pixel_spacing_mm"]
+    return (
+        one["label"],
+        one["plane"],
+        f"{one['tilt_deg']:.0f} deg",
+        str(n_slices),
+        f"{n_columns} x {n_rows}",
+        f"{between_columns:.2f} x {between_rows:.2f}",
+        f"{one['slice_spacing_mm']:.2f}",
+        kind,
+        role,
+    )

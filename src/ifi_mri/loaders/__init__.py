@@ -1,0 +1,223 @@
+"""Image files in; everything leaves as patient LPS mm.
+
+`load_study` reads headers only; `load_volume` reads the pixels of a series, whole or only the
+slices near given points.  Nothing is ever resampled.
+
+A folder may hold DICOM files (nested, under any name) or NIfTI files with JSON sidecars.  Where
+both lie together the DICOM files are the study, since NIfTI files beside them are usually made
+from them; they are counted among the ignored, and a caution says so.
+
+`load_volume` reads whatever forms a stack.  Whether a series may be *measured* is said by its
+``refusal``, which whoever measures must ask first.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from ifi_mri import geometry
+from ifi_mri.config import SeriesWords
+from ifi_mri.errors import GeometryError, UnreadableImageError
+from ifi_mri.loaders import bids, dicom, dicomdir, nifti, study_index
+from ifi_mri.loaders.source_files import Opener, file_on_disk, find_files
+from ifi_mri.model import Caution, Grid, Point, Series, Study, Volume
+
+__all__ = ["MODULES", "file_on_disk", "load_study", "load_volume", "with_named_volume"]
+
+MODULES: Final = ("dicom", "nifti")
+
+_LOADERS: Final = {"dicom": dicom, "nifti": nifti}
+
+#: Points may lie outside a stack by half its slice spacing, the slab of its last slice, and by
+#: this much rounding.
+_ROUNDING_MM: Final = 1e-3
+
+
+def load_study(
+    path: Path | str, words: SeriesWords | None = None, index: Path | None = None
+) -> Study:
+    """Return the series that a study holds, from headers alone.
+
+    Parameters
+    ----------
+    path : path
+        A folder of DICOM or NIfTI files, one such file, a DICOMDIR, a zip archive, a session of a
+        BIDS dataset, or a volume of a 4-D NIfTI file as ``FILE#0``.
+    words : SeriesWords, optional
+        Description words that speak for fat suppression; those of the default configuration
+        where not given.
+    index : path, optional
+        Where to keep what the headers said for the next time; used only while all files are
+        unchanged.
+
+    Raises
+    ------
+    StudyError
+        There is nothing at the path, or it is a dataset of several studies.
+    UnreadableImageError
+        No file holds an image, or none can be read.
+    """
+    words = words or SeriesWords()
+    root, named = _meant(Path(path))
+    files, n_missing = _files_of(root)
+    if index is None or root.suffix.lower() == ".zip" or named:
+        study = _read_study(files, root, words, named)
+    else:
+        study = _indexed_study(files, root, words, index)
+    if n_missing:
+        text = f"The DICOMDIR lists {n_missing} files that are not there."
+        study = replace(study, cautions=(*study.cautions, Caution("listed_files_missing", text)))
+    return study
+
+
+def _meant(path: Path) -> tuple[Path, dict[Path, int]]:
+    """Return the file or folder that a path means, and the volume that it names of a 4-D file."""
+    if path.exists():
+        return bids.study_folder(path), {}
+    file, volume = nifti.split_volume_name(str(path))
+    return Path(file), ({} if volume is None else {Path(file): volume})
+
+
+def _files_of(root: Path) -> tuple[list[Path], int]:
+    """Return the files of a study, and how many are listed but not there."""
+    if dicomdir.is_dicomdir(root):
+        return dicomdir.listed_files(root)
+    return find_files(root), 0
+
+
+def _read_study(
+    files: Sequence[Path], root: Path, words: SeriesWords, named: Mapping[Path, int]
+) -> Study:
+    volumes = [file for file in files if nifti.is_nifti(file)]
+    others = [file for file in files if not nifti.is_nifti(file)]
+    with Opener() as opener:
+        study = dicom.read_study(others, root, words, opener)
+        if study is not None:
+            return _beside_dicom(study, len(volumes))
+        if volumes:
+            return nifti.read_study(volumes, others, root, words, opener, named)
+    raise UnreadableImageError(
+        f"{root.name}: looked at {len(files)} files and found no DICOM or NIfTI image. Check "
+        "the path of the study."
+    )
+
+
+def _indexed_study(files: Sequence[Path], root: Path, words: SeriesWords, index: Path) -> Study:
+    """Return the study of an index that fits; else read the headers and write the index."""
+    expected = study_index.fingerprint(files, root, words)
+    study = study_index.read_index(index, expected, files, root)
+    if study is None:
+        study = _read_study(files, root, words, {})
+        study_index.write_index(index, expected, files, study)
+        return study
+    if study.series[0].format == "dicom" and len({s.study_uid for s in study.series}) == 1:
+        with Opener() as opener:
+            accession, patient = dicom.read_patient(study.series[0].instances[0].path, opener)
+        study = replace(study, accession_number=accession, patient=patient)
+    return study
+
+
+def with_named_volume(study: Study, text: str, words: SeriesWords | None = None) -> Study:
+    """Return a study in which ``FILE#3`` stands for the 4-D NIfTI file that it names; the study
+    as it is where the text names no file of it.
+
+    Parameters
+    ----------
+    study : Study
+    text : str
+        The file's label in the study or its name, ``#``, and the volume's number from 0.
+    words : SeriesWords, optional
+        As for `load_study`.
+    """
+    name, volume = nifti.split_volume_name(text)
+    if volume is None:
+        return study
+    series = list(study.series)
+    for k, piece in enumerate(series):
+        path = piece.instances[0].path
+        if piece.format == "nifti" and name in (piece.label, path.name, str(path)):
+            with Opener() as opener:
+                meant = nifti.read_series(path, study.root, words or SeriesWords(), opener, volume)
+            series[k] = replace(meant, study_uid=piece.study_uid)
+    return replace(study, series=tuple(series))
+
+
+def _beside_dicom(study: Study, n_volumes: int) -> Study:
+    if n_volumes == 0:
+        return study
+    caution = Caution(
+        "nifti_beside_dicom",
+        f"{n_volumes} NIfTI files beside the DICOM files were not read; give their own folder to "
+        "use them.",
+    )
+    return replace(
+        study,
+        n_ignored_files=study.n_ignored_files + n_volumes,
+        cautions=(*study.cautions, caution),
+    )
+
+
+def load_volume(series: Series, near: Sequence[Point] | None = None) -> Volume:
+    """Return the voxels of a series as float32, rescaled.
+
+    Parameters
+    ----------
+    series : Series
+        From `load_study`.
+    near : sequence of points, optional
+        Patient LPS mm.  Only the run of slices from the first to the last that is nearest to any
+        of these points is read.
+
+    Raises
+    ------
+    GeometryError
+        The series forms no stack, or a point lies beyond its ends.
+    UnreadableImageError
+        A file is gone, damaged, truncated or in an encoding that cannot be decoded.
+    """
+    loader = _LOADERS[series.format]
+    with Opener() as opener:
+        if series.grid is None:
+            raise loader.refusal_error(series, opener)
+        first, last = 0, series.grid.shape[0] - 1
+        if near is not None and len(near) > 0:
+            first, last = _slices_near(series.grid, near, f"series {series.label}")
+        instances = series.instances[first : last + 1]
+        voxels = loader.read_voxels(series, instances, opener)
+    voxels.flags.writeable = False
+    return Volume(
+        voxels=voxels,
+        affine=_affine_from(series.grid, first),
+        frame_of_reference_uid=series.frame_of_reference_uid,
+        series_uid=series.series_uid,
+        instances=instances,
+    )
+
+
+def _affine_from(grid: Grid, first: int) -> geometry.FloatArray:
+    affine = grid.affine.copy()
+    affine[:3, 3] += first * affine[:3, 0]
+    affine.flags.writeable = False
+    return affine
+
+
+def _slices_near(grid: Grid, points_mm: Sequence[Point], name: str) -> tuple[int, int]:
+    """Return the first and the last slice that is nearest to any of the points."""
+    points = np.asarray(points_mm, dtype=np.float64).reshape(-1, 3)
+    if not np.isfinite(points).all():
+        raise GeometryError(f"{name}: a point is not finite. Correct the landmarks.")
+    along = geometry.slice_coordinate(grid.affine, points)
+    n_slices, spacing_mm = grid.shape[0], grid.slice_spacing_mm
+    beyond_mm = np.maximum(-0.5 - along, along - (n_slices - 0.5)) * spacing_mm
+    worst = int(np.argmax(beyond_mm))
+    if beyond_mm[worst] > _ROUNDING_MM:
+        raise GeometryError(
+            f"{name}: a point at ({', '.join(f'{x:.1f}' for x in points[worst])}) mm lies "
+            f"{beyond_mm[worst]:.1f} mm outside the stack of {n_slices} slices, expected inside. "
+            "Check that the landmarks belong to this study."
+        )
+    nearest = np.clip(np.round(along), 0, n_slices - 1).astype(int)
+    return int(nearest.min()), int(nearest.max())

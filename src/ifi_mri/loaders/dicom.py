@@ -1,0 +1,242 @@
+"""DICOM MR: files into series that can be measured, or series that say why they cannot.
+
+One bad series does not spoil a study: whatever makes it unfit becomes its ``refusal``, a sentence.
+Geometry comes from positions and orientations alone (`stack`); a series that holds several volumes
+is split by its own tags (`splitting`) into several `Series` of one UID, told apart by their label.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ifi_mri.config import SeriesWords
+from ifi_mri.errors import GeometryError, StudyError, UnreadableImageError
+from ifi_mri.loaders.dicom_files import by_series, damage_cautions, scan_file, scan_files
+from ifi_mri.loaders.dicom_fitness import (
+    kind_refusal,
+    name_of,
+    part_cautions,
+    refuse_mixed_studies,
+    three_planes,
+    unfit,
+)
+from ifi_mri.loaders.dicom_frames import Frame, frame_of, frames_of
+from ifi_mri.loaders.dicom_header import describe, patient_of, study_facts
+from ifi_mri.loaders.dicom_pixels import FrameReader
+from ifi_mri.loaders.dicom_values import Values
+from ifi_mri.loaders.header_scan import Header, scan
+from ifi_mri.loaders.source_files import Opener, SourceFile
+from ifi_mri.loaders.splitting import Part, split
+from ifi_mri.loaders.stack import build_stack
+from ifi_mri.loaders.technique import resolution_cautions, too_coarse
+from ifi_mri.model import Instance, Patient, Series, Study
+
+#: Slices whose position differs by less than this are the slice that the header scan saw.
+_SAME_SLICE_MM: Final = 1e-3
+
+
+def read_study(
+    files: Sequence[Path], root: Path, words: SeriesWords, opener: Opener
+) -> Study | None:
+    """Return the DICOM study that files hold, or None where none of them is a DICOM image.
+
+    Raises
+    ------
+    UnreadableImageError
+        There are DICOM files, but not one that can be read.
+    """
+    scanned = scan_files(files, opener)
+    headers, cautions = scanned.headers, damage_cautions(scanned.problems)
+    if not headers:
+        if scanned.problems:
+            raise UnreadableImageError(scanned.problems[0])
+        return None
+    series = tuple(
+        piece
+        for group in by_series(headers)
+        for piece in _read_series(group, words, scanned.damage)
+    )
+    series = refuse_mixed_studies(series, headers)
+    first = Values.of(headers[0])
+    one_study = len({piece.study_uid for piece in series}) == 1
+    study_date, accession = study_facts(first)
+    patient = patient_of(first, study_date) if one_study else Patient()
+    return Study(
+        study_uid=series[0].study_uid,
+        root=root,
+        series=series,
+        study_date=study_date,
+        accession_number=accession,
+        patient=patient,
+        n_ignored_files=scanned.n_ignored,
+        cautions=tuple(cautions),
+    )
+
+
+def read_patient(path: Path, opener: Opener) -> tuple[str, Patient]:
+    """Return accession number and patient, as one file's header says."""
+    header, _ = scan_file(path, opener)
+    if header is None:
+        return "", Patient()
+    values = Values.of(header)
+    study_date, accession = study_facts(values)
+    return accession, patient_of(values, study_date)
+
+
+def read_voxels(
+    series: Series, instances: Sequence[Instance], opener: Opener
+) -> npt.NDArray[np.float32]:
+    """Return rescaled values of slices, shape (slices, rows, columns).
+
+    Raises
+    ------
+    UnreadableImageError
+        A file is gone, has changed since its header was read, is truncated or cannot be decoded.
+    """
+    assert series.grid is not None
+    voxels = np.empty((len(instances), *series.grid.shape[1:]), dtype=np.float32)
+    k = 0
+    for path, group in groupby(instances, key=lambda instance: instance.path):
+        source = opener.open(path)
+        try:
+            mine = list(group)
+            _read_file(source, mine, voxels[k : k + len(mine)])
+            k += len(mine)
+        finally:
+            source.close()
+    return voxels
+
+
+def _read_file(
+    source: SourceFile, instances: Sequence[Instance], voxels: npt.NDArray[np.float32]
+) -> None:
+    """Fill in the rescaled values of slices that lie in one file."""
+    header = scan(source)
+    if header is None:
+        raise _changed(instances[0])
+    reader = FrameReader(header, source)
+    if (reader.layout.rows, reader.layout.columns) != voxels.shape[1:]:
+        raise _changed(instances[0])
+    for place, instance in zip(voxels, instances, strict=True):
+        frame = _same_slice(header, instance)
+        stored = reader.read(instance.frame or 0)
+        slope, intercept = frame.rescale
+        if (slope, intercept) == (1.0, 0.0):
+            place[...] = stored
+        else:
+            with np.errstate(over="ignore"):  # beyond float32 is infinite, as it should be
+                place[...] = stored.astype(np.float64) * slope + intercept
+
+
+def refusal_error(series: Series, opener: Opener) -> StudyError:
+    """Return the error of a series without a grid, of the kind that fits its refusal."""
+    _, damage = scan_file(series.instances[0].path, opener)
+    return UnreadableImageError(series.refusal) if damage else GeometryError(series.refusal)
+
+
+def _same_slice(header: Header, instance: Instance) -> Frame:
+    """Return the frame of an instance; an error where the file has changed since the scan."""
+    frame = frame_of(header, instance.frame)
+    if frame.sop_instance_uid != (instance.sop_instance_uid or "") or frame.plane is None:
+        raise _changed(instance)
+    if math.dist(frame.plane.position_mm, instance.position_mm) > _SAME_SLICE_MM:
+        raise _changed(instance)
+    return frame
+
+
+def _changed(instance: Instance) -> UnreadableImageError:
+    return UnreadableImageError(
+        f"{instance.path.name}: the file has changed since its header was read. Load the study "
+        "again."
+    )
+
+
+# --- files into series --------------------------------------------------------------------------
+
+
+def _without_copies(frames: Sequence[Frame]) -> tuple[list[Frame], int]:
+    """Return frames with second copies of one instance left out (a study exported twice into one
+    folder), and how many were.  Instances of one UID in different places are no copies."""
+    seen: dict[tuple[str, int | None], Frame] = {}
+    kept, n_copies = [], 0
+    for frame in frames:
+        key = frame.sop_instance_uid, frame.index
+        twin = seen.setdefault(key, frame)
+        if twin is not frame and frame.sop_instance_uid and twin.plane == frame.plane:
+            n_copies += 1
+        else:
+            kept.append(frame)
+    return kept, n_copies
+
+
+def _read_series(
+    headers: Sequence[Header], words: SeriesWords, damage: Mapping[Path, str]
+) -> list[Series]:
+    frames, n_copies = _without_copies([frame for header in headers for frame in frames_of(header)])
+    parts = split(frames)
+    pieces = []
+    for part in parts:
+        series = describe(part.frames, words)
+        if len(parts) > 1:
+            series = replace(series, label=f"{series.label} [{', '.join(part.told_by)}]")
+        series = _placed(series, part, _first_damage(part, damage))
+        series = replace(
+            series,
+            refusal=series.refusal or three_planes(series, parts),
+            cautions=(*series.cautions, *part_cautions(series, part, parts, n_copies)),
+        )
+        pieces.append(series)
+    return pieces
+
+
+def _first_damage(part: Part, damage: Mapping[Path, str]) -> str | None:
+    return next((damage[frame.path] for frame in part.frames if frame.path in damage), None)
+
+
+def _placed(series: Series, part: Part, damage: str | None) -> Series:
+    """Return a series with its grid and slices in order, or with the refusal that says why not."""
+    name = name_of(series)
+    unordered = replace(series, instances=tuple(_instance(frame) for frame in part.frames))
+    planes = [frame.plane for frame in part.frames if frame.plane is not None]
+    refusal = kind_refusal(series, part)
+    if refusal is None and len(planes) < len(part.frames):
+        refusal = damage or _unplaced(part, name)
+    if refusal is not None:
+        return replace(unordered, refusal=refusal)
+    single_mm = part.frames[0].spacing_between_mm or series.slice_thickness_mm or 1.0
+    try:
+        stack = build_stack(planes, name, single_mm)
+    except GeometryError as problem:
+        return replace(unordered, refusal=str(problem))
+    return replace(
+        series,
+        grid=stack.grid,
+        instances=tuple(unordered.instances[k] for k in stack.order),
+        refusal=damage or unfit(series, part) or too_coarse(stack.grid, name),
+        cautions=(*series.cautions, *resolution_cautions(stack.grid, name)),
+    )
+
+
+def _unplaced(part: Part, name: str) -> str:
+    why = [frame.unplaced for frame in part.frames if frame.plane is None]
+    return (
+        f"{name}: {why[0]} in {len(why)} of {len(part.frames)} slices. Export the series again "
+        "from the scanner or PACS."
+    )
+
+
+def _instance(frame: Frame) -> Instance:
+    return Instance(
+        path=frame.path,
+        sop_class_uid=frame.sop_class_uid or None,
+        sop_instance_uid=frame.sop_instance_uid or None,
+        frame=frame.index,
+        position_mm=frame.plane.position_mm if frame.plane else (0.0, 0.0, 0.0),
+        number=frame.number,
+    )

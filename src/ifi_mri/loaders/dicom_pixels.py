@@ -1,0 +1,218 @@
+"""Pixels of DICOM slices: only those asked for, as the stored values rescaled.
+
+Uncompressed frames are read straight from their place in the file; of compressed files only the
+fragments of the frames asked for are read and decoded (PS3.5 annex A.4).  Every size that a
+header states is compared with the file before anything is allocated.
+"""
+
+import struct
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ifi_mri.errors import UnreadableImageError
+from ifi_mri.loaders import dicom_tags as tag
+from ifi_mri.loaders.codecs import CodestreamError, SampleLayout, decode
+from ifi_mri.loaders.dicom_values import Values
+from ifi_mri.loaders.header_scan import (
+    DEFLATED_LITTLE,
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    UNDEFINED_LENGTH,
+    Header,
+    dataset_offset,
+    inflated,
+)
+from ifi_mri.loaders.source_files import BytesFile, SourceFile
+
+UNCOMPRESSED: Final = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED_LITTLE})
+
+#: Largest matrix that is decoded: a compressed frame tells its size only by what it claims.
+MOST_PIXELS: Final = 8192 * 8192
+
+_ITEM: Final = b"\xfe\xff\x00\xe0"
+_SEQUENCE_END: Final = b"\xfe\xff\xdd\xe0"
+
+
+def layout_of(header: Header) -> SampleLayout:
+    """Return how a file's samples are stored.
+
+    Raises
+    ------
+    UnreadableImageError
+        The header describes no greyscale samples of 8, 16 or 32 bits.
+    """
+    values = Values.of(header)
+    rows, columns = values.count(tag.ROWS) or 0, values.count(tag.COLUMNS) or 0
+    allocated = values.count(tag.BITS_ALLOCATED) or 0
+    stored = values.count(tag.BITS_STORED) or allocated
+    samples = values.count(tag.SAMPLES_PER_PIXEL) or 1
+    name = header.path.name
+    if not (rows and columns) or rows * columns > MOST_PIXELS:
+        raise UnreadableImageError(
+            f"{name}: Rows x Columns is {rows} x {columns}, expected between 1 and {MOST_PIXELS} "
+            "pixels. Export the file again."
+        )
+    if allocated not in (8, 16, 32) or not 0 < stored <= allocated or samples != 1:
+        raise UnreadableImageError(
+            f"{name}: {samples} samples a pixel of {stored} bits in {allocated}, expected 1 of "
+            "at most 32 bits. Export the series as greyscale MR images."
+        )
+    signed = values.count(tag.PIXEL_REPRESENTATION) == 1
+    return SampleLayout(rows, columns, allocated, stored, signed)
+
+
+def incomplete(header: Header, source: SourceFile) -> str | None:
+    """Return what is missing of a file's pixels, or None where they are all there."""
+    values = Values.of(header)
+    if header.pixel_offset is None:
+        return "holds no pixels"
+    n_frames = values.integer(tag.NUMBER_OF_FRAMES) or 1
+    if header.pixel_length is not None:
+        rows, columns = values.count(tag.ROWS) or 0, values.count(tag.COLUMNS) or 0
+        needed = n_frames * rows * columns * (values.count(tag.BITS_ALLOCATED) or 0) // 8
+        held = min(header.pixel_length, header.size - header.pixel_offset)
+        if held >= needed:
+            return None
+        return f"is truncated: {held} bytes of pixels, expected {needed}"
+    end = source.read(max(0, header.size - 8), 8)
+    if end[:4] == _SEQUENCE_END:
+        return None
+    try:
+        _fragments(header, source)
+    except UnreadableImageError:
+        return f"is truncated: its compressed pixels do not end within its {header.size} bytes"
+    return None
+
+
+class FrameReader:
+    """Reads frames of one open file.
+
+    Raises
+    ------
+    UnreadableImageError
+        On opening: the file is truncated or its samples are of an unknown kind.
+    """
+
+    def __init__(self, header: Header, source: SourceFile) -> None:
+        self.header = header
+        self.source = source
+        self.layout = layout_of(header)
+        problem = incomplete(header, source)
+        if problem:
+            raise UnreadableImageError(
+                f"{header.path.name}: the file {problem}. Copy or export it again."
+            )
+        self._fragments: tuple[bytes, list[tuple[int, int]]] | None = None
+        if header.transfer_syntax == DEFLATED_LITTLE:
+            self.source = BytesFile(source.path, inflated(source, dataset_offset(source)))
+
+    def read(self, index: int) -> npt.NDArray[np.generic]:
+        """Return the stored values of a frame, shape (rows, columns).
+
+        Raises
+        ------
+        UnreadableImageError
+            The file holds no such frame, or it cannot be decoded.
+        """
+        if self.header.pixel_length is not None:
+            return self._uncompressed(index)
+        try:
+            return decode(self.header.transfer_syntax, self._codestream(index), self.layout)
+        except CodestreamError as error:
+            raise UnreadableImageError(
+                f"{self.header.path.name}: {error}. Export the series uncompressed."
+            ) from error
+
+    def _uncompressed(self, index: int) -> npt.NDArray[np.generic]:
+        header, layout = self.header, self.layout
+        if header.transfer_syntax not in UNCOMPRESSED:
+            raise UnreadableImageError(
+                f"{header.path.name}: transfer syntax {header.transfer_syntax} with pixels that "
+                "are not encapsulated. Export the series uncompressed."
+            )
+        assert header.pixel_offset is not None
+        raw = self.source.read(header.pixel_offset + index * layout.frame_bytes, layout.frame_bytes)
+        if len(raw) < layout.frame_bytes:
+            raise UnreadableImageError(
+                f"{header.path.name}: the file is truncated: {len(raw)} bytes of frame "
+                f"{index + 1}, expected {layout.frame_bytes}. Copy or export it again."
+            )
+        dtype = layout.dtype(little_endian=header.little_endian)
+        samples = np.frombuffer(raw, dtype=dtype).reshape(layout.rows, layout.columns)
+        return _sign_extended(samples, layout)
+
+    def _codestream(self, index: int) -> bytes:
+        """Return the compressed bytes of one frame: its fragments joined."""
+        if self._fragments is None:
+            self._fragments = _fragments(self.header, self.source)
+        table, fragments = self._fragments
+        n_frames = Values.of(self.header).integer(tag.NUMBER_OF_FRAMES) or 1
+        mine = _fragments_of_frame(self.header, table, fragments, index, n_frames)
+        return b"".join(self.source.read(at, length) for at, length in mine)
+
+
+def _sign_extended(
+    samples: npt.NDArray[np.generic], layout: SampleLayout
+) -> npt.NDArray[np.generic]:
+    """Carry the sign of, say, 12 stored bits into the 16 allocated; unsigned values stay."""
+    free = layout.bits_allocated - layout.bits_stored
+    if not (layout.signed and free):
+        return samples
+    return np.asarray(np.right_shift(np.left_shift(samples, free), free))
+
+
+# --- encapsulated pixels ------------------------------------------------------------------------
+
+
+def _fragments(header: Header, source: SourceFile) -> tuple[bytes, list[tuple[int, int]]]:
+    """Return the basic offset table and where each fragment lies, as (offset, length)."""
+    assert header.pixel_offset is not None
+    at, found = header.pixel_offset, []
+    while True:
+        start = source.read(at, 8)
+        if start[:4] == _SEQUENCE_END:
+            break
+        (length,) = struct.unpack_from("<L", start, 4) if len(start) == 8 else (UNDEFINED_LENGTH,)
+        if start[:4] != _ITEM or at + 8 + length > header.size:
+            raise UnreadableImageError(
+                f"{header.path.name}: its compressed pixels are truncated or damaged at byte "
+                f"{at} of {header.size}. Copy or export it again."
+            )
+        found.append((at + 8, length))
+        at += 8 + length
+    if not found:
+        raise UnreadableImageError(
+            f"{header.path.name}: holds no compressed pixels. Copy or export it again."
+        )
+    (table_at, table_length), *fragments = found
+    return source.read(table_at, table_length), fragments
+
+
+def _fragments_of_frame(
+    header: Header, table: bytes, fragments: list[tuple[int, int]], index: int, n_frames: int
+) -> list[tuple[int, int]]:
+    """Return the fragments of one frame: all of a single frame, one each where there are as many
+    as frames, else as the basic offset table says."""
+    if n_frames == 1:
+        mine = fragments
+    elif len(fragments) == n_frames:
+        mine = fragments[index : index + 1]
+    elif len(table) == 4 * n_frames and fragments:
+        starts = [fragments[0][0] - 8 + offset for offset in struct.unpack(f"<{n_frames}L", table)]
+        low = starts[index] if index < n_frames else header.size
+        high = starts[index + 1] if index + 1 < n_frames else header.size
+        mine = [(at, length) for at, length in fragments if low <= at - 8 < high]
+    else:
+        raise UnreadableImageError(
+            f"{header.path.name}: {len(fragments)} compressed fragments for {n_frames} frames "
+            "and no offset table. Export the series uncompressed."
+        )
+    if not mine:
+        raise UnreadableImageError(
+            f"{header.path.name}: no compressed pixels for frame {index + 1} of {n_frames}. "
+            "Copy or export it again."
+        )
+    return mine

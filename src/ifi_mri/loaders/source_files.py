@@ -1,0 +1,231 @@
+"""Where image files come from: a folder, a single file, a DICOMDIR or a zip archive.
+
+A file inside a zip archive is named by the archive's path with the member's name behind it, so
+nothing is unpacked to disk and a `pathlib.Path` names every file.  All reading goes through
+`SourceFile.read`, which never returns more bytes than the file has.
+"""
+
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol
+
+from ifi_mri.errors import StudyError, UnreadableImageError
+
+#: Members of an archive that inflate to more than this many times their size are refused:
+#: deflate reaches 1032 at most, images reach 3, constant ones 200.
+LARGEST_INFLATION: Final = 1000
+
+ZIP_ERRORS: Final = (
+    zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError,
+    ValueError,
+)  # fmt: skip
+
+
+class SourceFile(Protocol):
+    """A file that is open for reading anywhere in it."""
+
+    path: Path
+    size: int
+
+    def read(self, offset: int, n_bytes: int) -> bytes:
+        """Return up to ``n_bytes`` from an offset; fewer only at the end of the file."""
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+
+class PlainFile:
+    """A file on disk."""
+
+    __slots__ = ("descriptor", "path", "size")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self.size = os.fstat(self.descriptor).st_size
+
+    def read(self, offset: int, n_bytes: int) -> bytes:
+        """Return up to ``n_bytes`` from an offset."""
+        return os.pread(self.descriptor, max(0, min(n_bytes, self.size - offset)), offset)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self.descriptor)
+
+
+class BytesFile:
+    """Bytes in memory under the name of the file they came from."""
+
+    __slots__ = ("content", "path", "size")
+
+    def __init__(self, path: Path, content: bytes) -> None:
+        self.path, self.content, self.size = path, content, len(content)
+
+    def read(self, offset: int, n_bytes: int) -> bytes:
+        """Return up to ``n_bytes`` from an offset."""
+        return self.content[offset : offset + n_bytes]
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class ZipMember:
+    """A file inside a zip archive, inflated as far as it is read."""
+
+    __slots__ = ("path", "size", "stream")
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+        if info.file_size > LARGEST_INFLATION * max(info.compress_size, 1024):
+            raise UnreadableImageError(
+                f"{path.name}: the archive says it inflates {info.compress_size} bytes to "
+                f"{info.file_size}, expected at most {LARGEST_INFLATION} times. Unpack the archive "
+                "and give the folder."
+            )
+        self.path, self.size = path, info.file_size
+        self.stream = archive.open(info)
+
+    def read(self, offset: int, n_bytes: int) -> bytes:
+        """Return up to ``n_bytes`` from an offset."""
+        try:
+            self.stream.seek(offset)
+            return self.stream.read(max(0, min(n_bytes, self.size - offset)))
+        except ZIP_ERRORS as problem:
+            raise UnreadableImageError(
+                f"{self.path.name}: cannot be inflated from its archive ({problem}). Make the "
+                "archive again."
+            ) from problem
+
+    def close(self) -> None:
+        """Close the member."""
+        self.stream.close()
+
+
+class Opener:
+    """Opens files by their path, also those inside zip archives, which it keeps open meanwhile."""
+
+    def __init__(self) -> None:
+        self._archives: dict[Path, zipfile.ZipFile] = {}
+
+    def __enter__(self) -> "Opener":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for archive in self._archives.values():
+            archive.close()
+
+    def open(self, path: Path) -> SourceFile:
+        """Return an open file.
+
+        Raises
+        ------
+        UnreadableImageError
+            The file is not there, may not be read, or its archive is damaged.
+        """
+        try:
+            return PlainFile(path)
+        except NotADirectoryError:
+            return self._member(path)
+        except OSError as problem:
+            raise UnreadableImageError(
+                f"{path.name}: cannot be opened ({problem.strerror or problem}). Check the file "
+                "and its permissions."
+            ) from problem
+
+    def _member(self, path: Path) -> SourceFile:
+        archive_path = file_on_disk(path)
+        archive = self._archives.get(archive_path)
+        if archive is None:
+            archive = self._archives[archive_path] = open_archive(archive_path)
+        try:
+            info = archive.getinfo(path.relative_to(archive_path).as_posix())
+            return ZipMember(path, archive, info)
+        except (KeyError, *ZIP_ERRORS) as problem:
+            raise UnreadableImageError(
+                f"{path.name}: cannot be read from the archive {archive_path.name} ({problem}). "
+                "Unpack the archive and give the folder."
+            ) from problem
+
+
+def file_on_disk(path: Path) -> Path:
+    """Return the file on disk that holds a path: the path itself, or the zip archive it is in."""
+    for candidate in (path, *path.parents):
+        if candidate.is_file():
+            return candidate
+    return path
+
+
+def open_archive(path: Path) -> zipfile.ZipFile:
+    """Return an open zip archive; UnreadableImageError where it is damaged."""
+    try:
+        return zipfile.ZipFile(path)
+    except ZIP_ERRORS as problem:
+        raise UnreadableImageError(
+            f"{path.name}: is not a zip archive that can be read ({problem}). Make the archive "
+            "again, or give the unpacked folder."
+        ) from problem
+
+
+def find_files(root: Path) -> list[Path]:
+    """Return every file under a folder or in a zip archive, sorted; a plain file is itself.
+
+    Hidden files and folders (``.DS_Store``, ``._IM0001``, ``__MACOSX``) are left out.
+
+    Raises
+    ------
+    StudyError
+        There is nothing at this path.
+    """
+    if root.is_dir():
+        return sorted(_walk(root))
+    if not root.is_file():
+        raise StudyError(
+            f"{root.name or root}: there is no such file or folder. Check the path of the study."
+        )
+    if root.suffix.lower() == ".zip":
+        with open_archive(root) as archive:
+            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+        return sorted(root / name for name in names if _is_visible(name))
+    return [root]
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield visible regular files, symbolic links followed to files but not to folders."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as problem:
+        raise StudyError(
+            f"{folder.name}: the folder cannot be listed ({problem.strerror}). Check its "
+            "permissions."
+        ) from problem
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name == "__MACOSX":
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path))
+        elif _is_regular(entry):
+            yield Path(entry.path)
+
+
+def _is_regular(entry: "os.DirEntry[str]") -> bool:
+    """Return whether reading the entry ends: a pipe or device would wait for ever."""
+    try:
+        return stat.S_ISREG(entry.stat().st_mode)
+    except OSError:
+        return False
+
+
+def _is_visible(member: str) -> bool:
+    parts = Path(member).parts
+    return not any(part.startswith((".", "/")) or part in ("__MACOSX", "..") for part in parts)

@@ -1,0 +1,369 @@
+"""The straight line: study and landmarks in, report out.  Command line, batch, web and PACS call
+the same functions."""
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from ifi_mri import clinical as clinical_files
+from ifi_mri import (
+    findings,
+    geometry,
+    loaders,
+    measurements,
+    plausibility,
+    reports,
+    selection,
+    summary,
+)
+from ifi_mri import landmarks as landmark_files
+from ifi_mri._version import __version__
+from ifi_mri.config import Config, find_profile, profiles
+from ifi_mri.errors import SeriesNotFoundError
+from ifi_mri.findings import AssessedHip, narrowing
+from ifi_mri.landmarks import midline
+from ifi_mri.model import (
+    Caution,
+    ClinicalIntake,
+    Finding,
+    Hip,
+    InputFile,
+    Landmark,
+    LandmarkSet,
+    Measurement,
+    NotMeasured,
+    Point,
+    Report,
+    Series,
+    SeriesChoice,
+    Study,
+    Volume,
+)
+from ifi_mri.vocabulary import (
+    FindingName,
+    LandmarkName,
+    ObservationName,
+    Role,
+    Side,
+)
+
+SCHEMA_VERSION = "1.0"
+
+#: Structures whose signal is measured: the slices of the fluid-sensitive series they lie on are
+#: the only pixels that the numbers need.
+SIGNAL_REGIONS = (LandmarkName.QUADRATUS_FEMORIS, LandmarkName.REFERENCE_MUSCLE)
+
+read_landmarks = landmark_files.read
+read_clinical = clinical_files.read
+
+
+def analyse(
+    study: Study,
+    landmarks: LandmarkSet,
+    clinical: ClinicalIntake | None = None,
+    config: Config | None = None,
+) -> Report:
+    """Measure both hips of a study, judge the numbers and say what they may mean.
+
+    Parameters
+    ----------
+    study : Study
+        From `ifi_mri.load_study`; pixels are read only where a number needs them.
+    landmarks : LandmarkSet
+        From `ifi_mri.read_landmarks`.
+    clinical : ClinicalIntake or None
+        From `ifi_mri.read_clinical`.
+    config : Config or None
+        Settings; None means the defaults.
+
+    Returns
+    -------
+    Report
+        Plain values without pixels or the patient's name.
+
+    Raises
+    ------
+    SeriesNotFoundError
+        No axial series without fat suppression, or an override names no usable series.
+    LandmarkMismatchError
+        The landmarks do not belong to the study, its frame of reference or the stated side.
+    GeometryError, UnreadableImageError
+        The slices that are needed cannot be loaded.
+    ConfigError
+        The profile is not known.
+    """
+    config = config or Config()
+    profile = find_profile(config.profile)
+    choices = choose_series(study, landmarks, config)
+    anatomy = _anatomy(choices)
+    cautions = [*study.cautions, *landmark_files.check(landmarks, study, anatomy)]
+    midline_volume = _check_midline(landmarks, anatomy)
+    hips = [_hip(side, landmarks, choices) for side in Side]
+    results = [result for hip in hips for result in measurements.measure(hip, config)]
+    intake = clinical or ClinicalIntake()
+    age_years, sex = _person(study, intake)
+    assessed = [
+        AssessedHip(
+            side=hip.side,
+            results=results,
+            profile=profile,
+            signal=config.signal,
+            age_years=age_years,
+            hip_rotation=intake.hip_rotation,
+            hip_adduction=intake.hip_adduction,
+            reader_grade=landmarks.observed(
+                ObservationName.QUADRATUS_FEMORIS_OEDEMA_GRADE, hip.side
+            ),
+        )
+        for hip in hips
+    ]
+    found = [finding for hip in assessed for finding in findings.assess(hip)]
+    measured = [result for result in results if isinstance(result, Measurement)]
+    not_measured = [result for result in results if isinstance(result, NotMeasured)]
+    cautions += _cautions(choices, measured, found)
+    cautions += plausibility.of_person(age_years, profile)
+    inputs = _inputs(study, landmarks, clinical, hips, measured, midline_volume)
+    diagnostic = summary.write(found, measured, not_measured, clinical, age_years=age_years)
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        report_uid=_report_uid(study, landmarks, config, inputs),
+        case_id=config.case_id or landmarks.case_id or _anonymous_case_id(study),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        software_name="ifi_mri",
+        software_version=__version__,
+        profile=profile.id,
+        config_digest=config.digest(),
+        study_uid=study.study_uid,
+        study_date=study.study_date.isoformat() if study.study_date else None,
+        patient_age_years=age_years,
+        patient_sex=sex,
+        series=choices,
+        reader=landmarks.reader,
+        read=landmarks.read,
+        landmarks_status=landmarks.status,
+        position=summary.position(
+            anatomy.patient_position, clinical, measured, profile, age_years=age_years
+        ),
+        landmarks=landmarks.landmarks,
+        observations=landmarks.observations,
+        measurements=tuple(measured),
+        not_measured=tuple(not_measured),
+        findings=tuple(found),
+        profiles=tuple(flag for hip in assessed for flag in narrowing.flags(hip, profiles())),
+        cautions=_without_repeats(cautions),
+        impression=summary.impression(found, measured, not_measured, diagnostic),
+        summary=diagnostic,
+        inputs=inputs,
+    )
+
+
+def write_report(
+    report: Report,
+    study: Study,
+    folder: Path | str,
+    formats: Sequence[str] = ("json", "html", "text", "csv"),
+) -> list[Path]:
+    """Write a report in the given formats into a folder and return the files' paths.
+
+    Files already there are moved to ``previous/``, never overwritten.  Raises ReportError where a
+    format is not known or the folder cannot be written.
+    """
+    return reports.write(report, study, Path(folder), formats, loaders.load_volume)
+
+
+def choose_series(
+    study: Study, landmark_set: LandmarkSet | None, config: Config
+) -> tuple[SeriesChoice, ...]:
+    """Return the series for each role; the fluid-sensitive one must share the anatomy's frame of
+    reference, or outlines cannot be carried over."""
+    drawn_on = landmark_set.series_uid if landmark_set else None
+    anatomy = selection.choose(study, Role.ANATOMY, config, drawn_on)
+    fluid = selection.choose(study, Role.FLUID_SENSITIVE, config)
+    if anatomy.series and fluid.series and not _share_frame(anatomy.series, fluid.series):
+        reason = (
+            f"{fluid.series.label} lies in another frame of reference than the anatomy series; "
+            f"outlines cannot be carried over"
+        )
+        fluid = SeriesChoice(Role.FLUID_SENSITIVE, None, reason)
+    return anatomy, fluid
+
+
+def check(
+    study: Study, landmarks: LandmarkSet, config: Config
+) -> tuple[Series, tuple[Caution, ...]]:
+    """Return the anatomy series that landmarks belong to, with cautions.
+
+    Raises the errors of `analyse` that concern series and belonging; nothing is measured.
+    """
+    anatomy = _anatomy(choose_series(study, landmarks, config))
+    cautions = landmark_files.check(landmarks, study, anatomy)
+    _check_midline(landmarks, anatomy)
+    return anatomy, cautions
+
+
+def _share_frame(first: Series, second: Series) -> bool:
+    frames = {first.frame_of_reference_uid, second.frame_of_reference_uid} - {None}
+    return len(frames) < 2
+
+
+def _anatomy(choices: Sequence[SeriesChoice]) -> Series:
+    for choice in choices:
+        if choice.role is Role.ANATOMY and choice.series is not None:
+            return choice.series
+    reason = next(choice.reason for choice in choices if choice.role is Role.ANATOMY)
+    raise SeriesNotFoundError(
+        f"the study: {reason}. See what it holds with `ifi-mri inspect`, and choose a series with "
+        f"--anatomy."
+    )
+
+
+def _hip(side: Side, landmark_set: LandmarkSet, choices: Sequence[SeriesChoice]) -> Hip:
+    """Return one hip with the fluid-sensitive slices that its signal regions lie on."""
+    marks = landmark_set.on(side)
+    series = {choice.role: choice.series for choice in choices if choice.series is not None}
+    reasons = {choice.role: choice.reason for choice in choices if choice.series is None}
+    volumes: dict[Role, Volume] = {}
+    fluid = series.get(Role.FLUID_SENSITIVE)
+    points = _signal_points(marks)
+    if fluid is not None and points:
+        near, reason = _inside(points, fluid)
+        if near:
+            volumes[Role.FLUID_SENSITIVE] = loaders.load_volume(fluid, near=near)
+        else:
+            reasons[Role.FLUID_SENSITIVE] = reason
+    return Hip(side, marks, series, volumes, reasons)
+
+
+def _signal_points(marks: Iterable[Landmark]) -> list[Point]:
+    """Return the centres of the outlines whose signal is measured."""
+    return [
+        tuple(float(x) for x in np.mean(mark.points_mm, axis=0))  # type: ignore[misc]
+        for mark in marks
+        if mark.name in SIGNAL_REGIONS
+    ]
+
+
+def _inside(points: Sequence[Point], series: Series) -> tuple[list[Point], str]:
+    """Return the points that lie on a series' slices, and why there are none."""
+    assert series.grid is not None
+    n_slices = series.grid.shape[0]
+    coordinates = geometry.slice_coordinate(series.grid.affine, points)
+    near = [
+        point
+        for point, coordinate in zip(points, coordinates, strict=True)
+        if -0.5 <= coordinate <= n_slices - 0.5
+    ]
+    beyond = np.maximum(-0.5 - coordinates, coordinates - (n_slices - 0.5)).min()
+    gap_mm = beyond * series.grid.slice_spacing_mm
+    return near, f"the outlines lie {gap_mm:.0f} mm beyond the slices of {series.label}"
+
+
+def _check_midline(landmark_set: LandmarkSet, anatomy: Series) -> Volume | None:
+    """Check the sides against the body in the picture; return the slice that was looked at."""
+    bones = [mark for mark in landmark_set.landmarks if mark.name in midline.BONES]
+    if not bones:
+        return None
+    near, _ = _inside([bones[0].points_mm[0]], anatomy)
+    if not near:
+        return None
+    volume = loaders.load_volume(anatomy, near=near)
+    midline.check_sides(landmark_set, volume)
+    return volume
+
+
+def _person(study: Study, intake: ClinicalIntake) -> tuple[float | None, str | None]:
+    """Return age and sex: the intake's where it states them, else the images'."""
+    age_years = study.patient.age_years if intake.age_years is None else intake.age_years
+    return age_years, intake.sex or study.patient.sex
+
+
+def _cautions(
+    choices: Sequence[SeriesChoice], measured: list[Measurement], found: Sequence[Finding]
+) -> list[Caution]:
+    cautions: list[Caution] = []
+    for choice in choices:
+        if choice.series is not None:
+            cautions += plausibility.of_series(choice.series)
+        elif choice.role is Role.FLUID_SENSITIVE:
+            text = f"No fluid-sensitive series: {choice.reason}. Oedema was not measured."
+            cautions.append(Caution("no_fluid_sensitive_series", text))
+    for side in Side:
+        cautions += plausibility.of_numbers(side, measured)
+    for finding in found:
+        if finding.name is FindingName.QUADRATUS_FEMORIS_OEDEMA:
+            cautions += plausibility.of_oedema(finding)
+    return cautions
+
+
+def _without_repeats(cautions: Iterable[Caution]) -> tuple[Caution, ...]:
+    return tuple(dict.fromkeys(cautions))
+
+
+# --- provenance ---------------------------------------------------------------------------------
+
+
+def _inputs(
+    study: Study,
+    landmark_set: LandmarkSet,
+    intake: ClinicalIntake | None,
+    hips: Iterable[Hip],
+    measured: Iterable[Measurement],
+    midline_volume: Volume | None,
+) -> tuple[InputFile, ...]:
+    """Return the files that the numbers were made from, each once, with its SHA-256."""
+    used = {value.sop_instance_uid for m in measured for value in m.per_slice}
+    volumes = [volume for hip in hips for volume in hip.volumes.values()]
+    if midline_volume is not None:
+        volumes.append(midline_volume)
+    images = {instance.path for volume in volumes for instance in volume.instances}
+    images |= {
+        instance.path
+        for hip in hips
+        for series in hip.series.values()
+        for instance in series.instances
+        if instance.sop_instance_uid in used
+    }
+    files = [(path, study.root, "image") for path in sorted(images)]
+    files += [(path, path.parent, "landmarks") for path in landmark_set.sources]
+    files += [(path, path.parent, "clinical") for path in (intake.sources if intake else ())]
+    return tuple(
+        InputFile(_shown_path(path, root, study), _sha256(path), role) for path, root, role in files
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _shown_path(path: Path, root: Path, study: Study) -> str:
+    """Return a path relative to a folder, with every part that holds the patient's name or number
+    replaced."""
+    relative = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+    if relative == Path():
+        relative = Path(path.name)
+    identity = f"{study.patient.name} {study.patient.patient_id}".lower()
+    words = {word for word in identity.replace("^", " ").split() if len(word) > 2}
+    parts = [
+        "withheld" if any(word in part.lower() for word in words) else part
+        for part in relative.parts
+    ]
+    return "/".join(parts)
+
+
+def _report_uid(
+    study: Study, landmark_set: LandmarkSet, config: Config, inputs: Iterable[InputFile]
+) -> str:
+    """Return a UID that is the same whenever the same inputs are analysed in the same way."""
+    parts = [study.study_uid, str(landmark_set.reader), str(landmark_set.read), config.digest()]
+    parts += [__version__, *(file.sha256 for file in inputs)]
+    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, '|'.join(parts)).int}"
+
+
+def _anonymous_case_id(study: Study) -> str:
+    """Return a name for a case that was given none; folder names may hold a patient's name."""
+    return f"case-{hashlib.sha256(study.study_uid.encode()).hexdigest()[:8]}"

@@ -1,0 +1,131 @@
+"""Reports: one format a file, listed in the order in which they are offered.
+
+A format's module offers ``NAME`` (what ``--formats`` calls it), ``FILE_NAME`` and
+``render(report, study, open_volume) -> bytes``.  A new one is a new file and its name in
+``MODULES``.  Formats only lay out: every number and sentence about the case is in the `Report`.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from ifi_mri.errors import ReportError
+from ifi_mri.model import OpenVolume, Report, Study
+from ifi_mri.reports import output_folder
+
+MODULES = ("json_file", "html_page", "text_impression", "csv_table")
+
+#: What a case that failed leaves behind: for programs, for people.
+FAILURE_FILES = ("error.json", "error.html")
+
+__all__ = ("MODULES", "check_formats", "render", "write", "write_error")
+
+
+def check_formats(formats: Iterable[str]) -> None:
+    """Refuse a format that is not known.
+
+    Raises
+    ------
+    ReportError
+        Lists the known formats.
+    """
+    known = _modules()
+    for name in formats:
+        if name not in known:
+            raise ReportError(
+                f"report format {name!r} is not known. Choose from: {', '.join(known)}."
+            )
+
+
+def render(name: str, report: Report, study: Study, open_volume: OpenVolume) -> bytes:
+    """Return a report in one format; ReportError where the format is not known."""
+    check_formats([name])
+    content: bytes = _modules()[name].render(report, study, open_volume)
+    return content
+
+
+def write(
+    report: Report,
+    study: Study,
+    folder: Path,
+    formats: Sequence[str],
+    open_volume: OpenVolume,
+) -> list[Path]:
+    """Write a report into a folder and return the paths of its files, in the order of the formats.
+
+    Everything is rendered before anything is written.  Nothing that lies in the folder is lost: a
+    file with the same name and other content, and the error files of an earlier attempt, move to
+    ``previous/``.
+
+    Parameters
+    ----------
+    report : Report
+    study : Study
+        Where the pictures come from; writers that must carry the patient take it from here.
+    folder : pathlib.Path
+        Made where it does not exist.
+    formats : sequence of str
+        Names of formats; a name given twice counts once.
+    open_volume : callable
+        Loads the slices that the pictures show.
+
+    Raises
+    ------
+    ReportError
+        A format is not known, the report cannot be rendered, or the folder cannot be written.
+    """
+    check_formats(formats)
+    modules = [_modules()[name] for name in dict.fromkeys(formats)]
+    files = {m.FILE_NAME: m.render(report, study, open_volume) for m in modules}
+    written = output_folder.write(folder, files)
+    output_folder.set_aside(folder, FAILURE_FILES)
+    return written
+
+
+def write_error(
+    folder: Path,
+    error: Exception,
+    *,
+    case_id: str | None = None,
+    stage: str | None = None,
+    at: datetime | None = None,
+) -> list[Path]:
+    """Write ``error.json`` and ``error.html`` for a case that failed and return their paths.
+
+    What an earlier run wrote stays; an earlier ``error.json`` moves to ``previous/``.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Made where it does not exist.
+    error : Exception
+        One of ours says what is wrong itself; of any other only the kind is told, because its
+        words may hold anything.
+    case_id, stage : str or None
+        Which case, and what was being done.
+    at : datetime or None
+        When; None means now.
+
+    Raises
+    ------
+    ReportError
+        The folder cannot be written.
+    """
+    from ifi_mri.reports import failure
+
+    described = failure.describe(error, case_id=case_id, stage=stage, at=at or datetime.now(UTC))
+    earlier = [m.FILE_NAME for m in _modules().values() if (folder / m.FILE_NAME).exists()]
+    return output_folder.write(
+        folder,
+        {
+            FAILURE_FILES[0]: failure.as_json(described),
+            FAILURE_FILES[1]: failure.as_page(described, earlier),
+        },
+    )
+
+
+def _modules() -> dict[str, ModuleType]:
+    modules = [import_module(f"{__name__}.{name}") for name in MODULES]
+    return {module.NAME: module for module in modules}

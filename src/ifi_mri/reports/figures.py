@@ -1,0 +1,390 @@
+"""What the pictures of a report show: the spaces on their slices, the signal on its slice.
+
+Everything is drawn from what the report holds, the same points that the numbers come from; only
+the grey values are read from the images again.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ifi_mri import geometry
+from ifi_mri.errors import IfiMriError
+from ifi_mri.model import (
+    FloatArray,
+    Landmark,
+    Measurement,
+    OpenVolume,
+    Point,
+    Report,
+    Series,
+    SliceValue,
+    Study,
+    Volume,
+)
+from ifi_mri.reports import pictures, words
+from ifi_mri.reports.label_places import Box, Segment, Wanted
+from ifi_mri.reports.pictures import GreySlice, Panel
+from ifi_mri.vocabulary import LandmarkName, MeasurementName, Side
+
+#: The distances that are drawn, in the order in which they are looked for.
+SPACES: Final = (MeasurementName.ISCHIOFEMORAL_SPACE, MeasurementName.QUADRATUS_FEMORIS_SPACE)
+
+#: The measurement whose slices know their threshold.
+SIGNAL: Final = MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION
+
+#: Width of the magnified part, mm: both ends and the muscle between them, the same on both sides
+#: so that they can be compared by eye; more only where a space is wider than this share of it.
+DETAIL_MM: Final = 80.0
+DETAIL_SHARE: Final = 0.65
+
+#: Short labels by the names that a measurement's details use.
+TAGS: Final[dict[object, str]] = {str(k): tag for k, tag in words.LANDMARK_TAGS.items()}
+
+#: What is shown around the signal outlines, mm.
+SIGNAL_MARGIN_MM: Final = 12.0
+
+#: Grey (0 black to 1 white) of the mean reference muscle in signal pictures.  A window tied to the
+#: reference, not to the slice, lets both sides and all slices be compared by eye: a quarter leaves
+#: room for signal up to four times as high.
+REFERENCE_GREY: Final = 0.25
+
+#: Height of the type as a share of the width: an overview is shown smaller than a detail.
+OVERVIEW_TYPE: Final = 0.058
+DETAIL_TYPE: Final = 0.042
+SIGNAL_TYPE: Final = 0.054
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Pictures of one slice and what stands beneath them.
+
+    ``n_above`` and ``n_pixels`` count the voxels of a signal figure.
+    """
+
+    kind: str
+    side: Side
+    measurements: tuple[Measurement, ...]
+    shown: SliceValue
+    panels: tuple[Panel, ...]
+    n_above: int | None = None
+    n_pixels: int | None = None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All figures of a report; ``notes`` say which pictures could not be made, and why."""
+
+    figures: tuple[Figure, ...]
+    notes: tuple[str, ...]
+
+    def on(self, side: Side) -> tuple[Figure, ...]:
+        """Return the figures of one side of the patient."""
+        return tuple(figure for figure in self.figures if figure.side is side)
+
+
+def draw(report: Report, study: Study, open_volume: OpenVolume) -> Figures:
+    """Return every figure of a report.
+
+    Each series is opened once, for the slices that are shown.  A picture that cannot be made
+    becomes a note: the numbers do not depend on it.
+    """
+    spaces = [m for m in report.measurements if m.name in SPACES]
+    signals = [m for m in report.measurements if m.name is SIGNAL]
+    figures: list[Figure] = []
+    notes: list[str] = []
+    for measured, make in ((spaces, _space_figures), (signals, _signal_figures)):
+        for series_uid in dict.fromkeys(m.series_uid for m in measured):
+            of_series = [m for m in measured if m.series_uid == series_uid]
+            try:
+                volume = _open(report, study, series_uid, of_series, open_volume)
+                figures += make(report, of_series, volume)
+            except _NoPicture as problem:
+                notes.append(str(problem))
+            except IfiMriError as problem:
+                notes.append(_not_opened(series_uid, problem))
+    return Figures(tuple(figures), tuple(dict.fromkeys(notes)))
+
+
+def shown_slice(measurement: Measurement) -> SliceValue | None:
+    """Return the slice whose evidence a measurement shows; None where it kept none."""
+    for value in measurement.per_slice:
+        if value.points_mm == measurement.points_mm:
+            return value
+    return None
+
+
+class _NoPicture(IfiMriError):  # noqa: N818 - an absence, not an error
+    """Says why a picture cannot be made; becomes a note in the report."""
+
+
+def _open(
+    report: Report,
+    study: Study,
+    series_uid: str | None,
+    measurements: Sequence[Measurement],
+    open_volume: OpenVolume,
+) -> Volume:
+    points: list[Point] = [point for m in measurements for point in m.points_mm]
+    return open_volume(_series(report, study, series_uid), points)
+
+
+def _not_opened(series_uid: str | None, problem: IfiMriError) -> str:
+    """Return a note without the error's own words: they may name a folder, and folders are often
+    named after patients."""
+    return (
+        f"No picture: the slices of series {series_uid} could not be opened again "
+        f"({type(problem).__name__}). The numbers do not depend on it."
+    )
+
+
+def _series(report: Report, study: Study, series_uid: str | None) -> Series:
+    """Return a series with its files: from the study, since a report that was read from JSON holds
+    none."""
+    chosen = (choice.series for choice in report.series if choice.series)
+    for series in (*study.series, *chosen):
+        if series.series_uid == series_uid and series.instances:
+            return series
+    raise _NoPicture(f"No picture: series {series_uid} is not among the files of this study.")
+
+
+def _slice_index(volume: Volume, shown: SliceValue) -> int:
+    """Return the slice of a volume that a value was taken on: the one it names, else where its
+    points lie."""
+    for index, instance in enumerate(volume.instances):
+        if shown.sop_instance_uid and instance.sop_instance_uid == shown.sop_instance_uid:
+            return index
+    return _nearest_slice(volume, shown.points_mm)
+
+
+def _nearest_slice(volume: Volume, points_mm: Iterable[Point]) -> int:
+    index = int(np.rint(geometry.slice_coordinate(volume.affine, list(points_mm)).mean()))
+    if not 0 <= index < len(volume.voxels):
+        raise _NoPicture("No picture: the slice was not among those that were opened.")
+    return index
+
+
+# --- the spaces ---------------------------------------------------------------------------------
+
+
+def _space_figures(
+    report: Report,  # noqa: ARG001 - both kinds of figure are made by the same call
+    measurements: Sequence[Measurement],
+    volume: Volume,
+) -> list[Figure]:
+    """Return a figure for each slice of each side that shows a headline distance."""
+    by_slice: dict[tuple[Side, int], list[tuple[Measurement, SliceValue]]] = {}
+    for measurement in measurements:
+        if shown := shown_slice(measurement):
+            key = measurement.side, _slice_index(volume, shown)
+            by_slice.setdefault(key, []).append((measurement, shown))
+    greys = {index: pictures.grey_slice(volume, index) for index in {i for _, i in by_slice}}
+    return [
+        _space_figure(greys[index], [m for m, _ in drawn], drawn[0][1])
+        for (_, index), drawn in by_slice.items()
+    ]
+
+
+def _space_figure(
+    grey: GreySlice, measurements: Sequence[Measurement], shown: SliceValue
+) -> Figure:
+    side = measurements[0].side
+    ends = [grey.view.to_picture(m.points_mm) for m in measurements]
+    lines = [(_line_kind(m), points) for m, points in zip(measurements, ends, strict=True)]
+    everything = np.concatenate(ends)
+    extent = float(max(np.ptp(everything, axis=0)))
+    detail = pictures.square_around(
+        everything, max(DETAIL_MM, _rounded_up(extent / DETAIL_SHARE)), grey.box
+    )
+    overview = pictures.within(pictures.around([pictures.body(grey), detail]), grey.box)
+    where = f"{side.capitalize()} hip, axial slice at {shown.slice_position_mm:.1f} mm"
+    what = "; ".join(f"{words.title(m.name)} {words.value_of(m)}" for m in measurements)
+    return Figure(
+        kind="space",
+        side=side,
+        measurements=tuple(measurements),
+        shown=shown,
+        panels=(
+            pictures.compose(
+                grey,
+                overview,
+                title=f"{where}, overview",
+                description=f"{what}. A frame marks the part that is magnified beside it.",
+                type_share=OVERVIEW_TYPE,
+                lines=lines,
+                frame=detail,
+                max_pixels=pictures.OVERVIEW_PIXELS,
+            ),
+            pictures.compose(
+                grey,
+                detail,
+                title=f"{where}, detail",
+                description=f"{what}, drawn between the marked structures.",
+                type_share=DETAIL_TYPE,
+                lines=lines,
+                wanted=[
+                    label
+                    for m, points in zip(measurements, ends, strict=True)
+                    for label in _space_labels(m, points)
+                ],
+            ),
+        ),
+    )
+
+
+def _rounded_up(mm: float) -> float:
+    return math.ceil(mm / 10) * 10.0
+
+
+def _line_kind(measurement: Measurement) -> str:
+    return words.short_title(measurement.name).lower()
+
+
+def _space_labels(measurement: Measurement, ends: FloatArray) -> list[Wanted]:
+    """Return the value beside the middle of a line, and what was marked beyond its ends."""
+    kind = _line_kind(measurement)
+    (x, y), (x_end, y_end) = ((float(a), float(b)) for a, b in ends)
+    along = math.atan2(y_end - y, x_end - x)
+    upwards = along - math.pi / 2 if math.cos(along) >= 0 else along + math.pi / 2
+    text = f"{words.short_title(measurement.name)} {words.value_of(measurement)}"
+    labels = [Wanted(text, f"{kind} value", (x + x_end) / 2, (y + y_end) / 2, upwards, 1.15)]
+    details = dict(measurement.details)
+    for key, at, direction in (
+        ("near_landmark", (x, y), along + math.pi),
+        ("far_landmark", (x_end, y_end), along),
+    ):
+        if tag := TAGS.get(details.get(key)):
+            labels.append(Wanted(tag, f"{kind} end", *at, direction, 0.9))
+    return labels
+
+
+# --- the signal ---------------------------------------------------------------------------------
+
+
+def _signal_figures(
+    report: Report, measurements: Sequence[Measurement], volume: Volume
+) -> list[Figure]:
+    """Return a figure of the slice that each side's signal measurement shows."""
+    return [
+        _signal_figure(report, measurement, shown, volume)
+        for measurement in measurements
+        if (shown := shown_slice(measurement))
+    ]
+
+
+def _signal_figure(
+    report: Report, measurement: Measurement, shown: SliceValue, volume: Volume
+) -> Figure:
+    index = _slice_index(volume, shown)
+    grey = pictures.grey_slice(volume, index, _signal_window(shown))
+    outlines = _outlines_on(report, measurement.side, volume, index)
+    if not outlines:
+        raise _NoPicture("No picture: the report holds no outline on the slice that was measured.")
+    above, muscle = supra_threshold(outlines, shown, volume, index)
+    drawn = [
+        (words.LANDMARK_TAGS[mark.name], grey.view.to_picture(mark.points_mm)) for mark in outlines
+    ]
+    box = _signal_box(grey, [points for _, points in drawn])
+    image = pictures.image_of(grey, box)
+    where = (
+        f"{measurement.side.capitalize()} hip, fluid-sensitive slice at "
+        f"{shown.slice_position_mm:.1f} mm"
+    )
+    return Figure(
+        kind="signal",
+        side=measurement.side,
+        measurements=(measurement,),
+        shown=shown,
+        n_above=int(above.sum()),
+        n_pixels=int(muscle.sum()),
+        panels=(
+            pictures.compose(
+                grey,
+                box,
+                title=f"{where}, as acquired",
+                description="The slice without any drawing on it.",
+                type_share=SIGNAL_TYPE,
+                image=image,
+            ),
+            pictures.compose(
+                grey,
+                box,
+                title=f"{where}, with the measured regions",
+                description=(
+                    "Outlines of quadratus femoris (QF, solid) and of the reference muscle (REF, "
+                    f"dashed); {int(above.sum())} of {int(muscle.sum())} muscle voxels lie above "
+                    "the threshold and are shaded."
+                ),
+                type_share=SIGNAL_TYPE,
+                paths=[
+                    *pictures.region_paths("above", above, grey.view),
+                    *(pictures.outline_path(tag.lower(), points, True) for tag, points in drawn),
+                ],
+                wanted=[_outline_label(tag, points) for tag, points in drawn],
+                obstacles=_segments(points for _, points in drawn),
+                image=image,
+            ),
+        ),
+    )
+
+
+def _signal_window(shown: SliceValue) -> tuple[float, float] | None:
+    reference = dict(shown.details).get("reference_mean")
+    if not isinstance(reference, int | float) or reference <= 0:
+        return None
+    return 0.0, reference / REFERENCE_GREY
+
+
+def _outlines_on(report: Report, side: Side, volume: Volume, index: int) -> list[Landmark]:
+    """Return the closed outlines of muscle and reference whose nearest slice is this one."""
+    return [
+        mark
+        for mark in report.landmarks
+        if mark.side is side
+        and mark.closed
+        and mark.name in (LandmarkName.QUADRATUS_FEMORIS, LandmarkName.REFERENCE_MUSCLE)
+        and int(np.rint(geometry.slice_coordinate(volume.affine, mark.points_mm).mean())) == index
+    ]
+
+
+def supra_threshold(
+    outlines: Iterable[Landmark], shown: SliceValue, volume: Volume, index: int
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return which voxels of quadratus femoris lie above the threshold that the measurement used
+    on this slice, and which were looked at: rows and columns of the slice.
+
+    The region is made again as the measurement made it: pixels inside each outline, without the
+    outermost ones.
+    """
+    shape = volume.voxels.shape[1:]
+    muscle = np.zeros(shape, dtype=np.bool_)
+    details = dict(shown.details)
+    threshold, erosion_pixels = details.get("threshold"), details.get("erosion_pixels")
+    if not isinstance(threshold, int | float) or not isinstance(erosion_pixels, int):
+        return muscle, muscle
+    for mark in outlines:
+        if mark.name is LandmarkName.QUADRATUS_FEMORIS:
+            inside = geometry.pixels_inside(mark.points_mm, volume.affine, shape)
+            muscle |= geometry.eroded(inside, erosion_pixels)
+    above = volume.voxels[index].astype(np.float64) > threshold
+    return muscle & above, muscle
+
+
+def _signal_box(grey: GreySlice, outlines: Sequence[FloatArray]) -> Box:
+    held = pictures.around([pictures.bounds(points) for points in outlines], SIGNAL_MARGIN_MM)
+    side = max(held.width, held.height, DETAIL_MM)
+    return pictures.square_around(np.array([held.centre]), side, grey.box)
+
+
+def _outline_label(tag: str, points: FloatArray) -> Wanted:
+    """Return the name of an outline beside its topmost vertex."""
+    x, y = points[int(np.argmin(points[:, 1]))]
+    return Wanted(tag, f"{tag.lower()} outline", float(x), float(y), -math.pi / 2, 1.0)
+
+
+def _segments(outlines: Iterable[FloatArray]) -> list[Segment]:
+    return [part for points in outlines for part in pictures.outline_segments(points, True)]

@@ -1,0 +1,378 @@
+"""``report.html``: the report for people, one file that needs nothing else.
+
+The impression comes first; then each hip with its numbers and pictures, the published cut-offs,
+cautions, technique, limits, provenance.  No script, no request, readable on a phone and on A4.
+The words come from the report and from `ifi_mri.reports.words`; the template lays them out.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ifi_mri.model import (
+    Caution,
+    Finding,
+    Measurement,
+    NotMeasured,
+    OpenVolume,
+    ProfileFlag,
+    Report,
+    Series,
+    SideSummary,
+    Study,
+)
+from ifi_mri.reports import words
+from ifi_mri.vocabulary import FindingName, MeasurementName, Side, Status, printed
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from ifi_mri.reports.figures import Figure
+
+NAME: Final = "html"
+FILE_NAME: Final = "report.html"
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+
+#: Shape and colour of a status; the word always stands beside it.
+CHIP_KINDS: Final = {
+    Status.PRESENT: "present",
+    Status.ABSENT: "absent",
+    Status.INDETERMINATE: "indeterminate",
+    Status.NOT_ASSESSABLE: "unknown",
+}
+
+#: What may not stand inside a style sheet, where the foot of printed pages names the case.
+NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9._-]")
+
+#: Measurements that speak of the muscle; all others speak of bones and spaces.
+MUSCLE_PREFIX: Final = "quadratus_femoris_"
+
+
+class Chip(NamedTuple):
+    """A status: its shape and colour, and its words."""
+
+    kind: str
+    text: str
+
+
+class Row(NamedTuple):
+    """One line of a side's table; ``beside`` is the interval, or the reader's own grade."""
+
+    title: str
+    value: str
+    beside: str = ""
+    cutoff: str = ""
+    profile: str = ""
+    chip: Chip | None = None
+    is_part: bool = False
+
+
+class SliceTable(NamedTuple):
+    """The values on every slice: rows of position, image number and one value a column."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+
+class CutoffRow(NamedTuple):
+    """One published cut-off against both sides."""
+
+    flag: ProfileFlag
+    space: str
+    cells: tuple[Chip, ...]
+
+
+@dataclass(frozen=True)
+class SideView:
+    """One hip as the page shows it."""
+
+    side: Side
+    summary: SideSummary
+    spaces: tuple[Row, ...]
+    muscle: tuple[Row, ...]
+    not_measured: tuple[tuple[str, tuple[str, ...]], ...]
+    reasons: tuple[tuple[str, str], ...]
+    slices: tuple[SliceTable, ...]
+    figures: "tuple[Figure, ...]"
+    cautions: tuple[Caution, ...]
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there is any number, or a finding that stands without one."""
+        return any(row.value or row.beside for row in (*self.spaces, *self.muscle))
+
+
+def render(report: Report, study: Study, open_volume: OpenVolume) -> bytes:
+    """Return the page; the slices it shows are opened with ``open_volume``."""
+    from ifi_mri.reports import figures
+
+    drawn = figures.draw(report, study, open_volume)
+    sides = tuple(_side(report, side, drawn.on(side)) for side in words.SIDES_AS_SHOWN)
+    return _page(
+        "report.html.j2",
+        report=report,
+        printed_case_id=NOT_PLAIN.sub("-", report.case_id),
+        sides=sides,
+        sides_in_order=sorted(sides, key=lambda view: not view.is_measured),
+        both_measured=all(view.is_measured for view in sides),
+        glance=_glance(report),
+        cutoffs=_cutoffs(report),
+        citations=_citations(report.profiles),
+        picture_notes=drawn.notes,
+        general_cautions=words.cautions_on(report, None),
+        technique=[(choice, _technique(choice.series)) for choice in report.series],
+    )
+
+
+def render_error(facts: Sequence[tuple[str, str]], message: str, advice: Sequence[str]) -> bytes:
+    """Return the page of a case that failed: what failed, what to do, and the facts around it."""
+    return _page("error.html.j2", facts=facts, message=message, advice=advice)
+
+
+def _page(template: str, **content: Any) -> bytes:
+    page = _environment().get_template(template).render(words=words, **content)
+    return page.encode(errors="replace")
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        finalize=_printable,
+    )
+    environment.filters["mm"] = _coordinate
+    environment.filters["sentence"] = words.sentence
+    return environment
+
+
+def _printable(value: Any) -> Any:
+    """Return text that HTML allows; markup and numbers as they are."""
+    return words.printable(value) if type(value) is str else value
+
+
+def _coordinate(value: float) -> str:
+    from ifi_mri.reports.pictures import number
+
+    return number(value)
+
+
+# --- at a glance --------------------------------------------------------------------------------
+
+
+class Glance(NamedTuple):
+    """One finding on both sides: a title, and two values and a chip for each side as shown."""
+
+    title: str
+    cells: tuple[tuple[str, str, Chip], ...]
+
+
+def _glance(report: Report) -> list[Glance]:
+    names = dict.fromkeys(finding.name for finding in report.findings)
+    return [
+        Glance(
+            words.FINDING_TITLES[name],
+            tuple(_glance_cell(report, name, side) for side in words.SIDES_AS_SHOWN),
+        )
+        for name in names
+    ]
+
+
+def _glance_cell(report: Report, name: FindingName, side: Side) -> tuple[str, str, Chip]:
+    finding = report.finding(name, side)
+    if finding is None:
+        return "", "", Chip("unknown", "Not assessed")
+    judged = (key for key, value in words.JUDGED_BY.items() if value is name)
+    measured = [m for key in judged if (m := report.measured(key, side))]
+    if measured:
+        return words.value_of(measured[0]), "", _chip(finding)
+    return *_grades(finding), _chip(finding)
+
+
+def _chip(finding: Finding) -> Chip:
+    return Chip(CHIP_KINDS[finding.status], words.sentence(words.status_of(finding))[:-1])
+
+
+def _grades(finding: Finding) -> tuple[str, str]:
+    """Return the measured grade and the reader's own, each empty where there is none."""
+    measured = f"grade {finding.grade}" if finding.grade is not None else ""
+    reader = f"reader: grade {finding.reader_grade}" if finding.reader_grade is not None else ""
+    return measured, reader
+
+
+# --- one side -----------------------------------------------------------------------------------
+
+
+def _side(report: Report, side: Side, drawn: "tuple[Figure, ...]") -> SideView:
+    results = words.results_on(report, side)
+    measured = [result for result in results if isinstance(result, Measurement)]
+    return SideView(
+        side=side,
+        summary=report.summary.on(side),
+        spaces=tuple(_row(report, m) for m in measured if not _is_of_muscle(m.name)),
+        muscle=tuple(_muscle_rows(report, side, measured)),
+        not_measured=_not_measured(results),
+        reasons=tuple(_reasons(report, side)),
+        slices=tuple(_slice_tables(measured)),
+        figures=drawn,
+        cautions=words.cautions_on(report, side),
+    )
+
+
+def _is_of_muscle(name: MeasurementName) -> bool:
+    return name not in words.JUDGED_BY and name.startswith(MUSCLE_PREFIX)
+
+
+def _row(report: Report, measurement: Measurement) -> Row:
+    name = words.JUDGED_BY.get(measurement.name)
+    finding = report.finding(name, measurement.side) if name else None
+    has_cutoff = finding is not None and finding.cutoff is not None
+    return Row(
+        title=words.title(measurement.name),
+        value=words.value_of(measurement),
+        beside=words.interval_of(measurement),
+        cutoff=f"≤ {printed(finding.cutoff, 'mm')} mm" if finding and finding.cutoff else "",
+        profile=(finding.profile or "") if finding and has_cutoff else "",
+        chip=_chip(finding) if finding else None,
+    )
+
+
+def _muscle_rows(report: Report, side: Side, measured: Iterable[Measurement]) -> Iterable[Row]:
+    """Return the finding on the muscle, then the numbers it rests on."""
+    finding = report.finding(FindingName.QUADRATUS_FEMORIS_OEDEMA, side)
+    if finding is not None:
+        measured_grade, reader_grade = _grades(finding)
+        yield Row(
+            title=words.FINDING_TITLES[finding.name],
+            value=measured_grade,
+            beside=reader_grade,
+            chip=_chip(finding),
+        )
+    for measurement in measured:
+        if _is_of_muscle(measurement.name):
+            yield _row(report, measurement)._replace(is_part=True)
+
+
+def _not_measured(
+    results: Iterable[Measurement | NotMeasured],
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return each reason with the measurements that it prevented."""
+    by_reason: dict[str, list[str]] = {}
+    for result in results:
+        if isinstance(result, NotMeasured):
+            by_reason.setdefault(result.reason, []).append(words.title(result.name))
+    return tuple((reason, tuple(names)) for reason, names in by_reason.items())
+
+
+def _reasons(report: Report, side: Side) -> Iterable[tuple[str, str]]:
+    """Return why each finding stands as it does."""
+    for finding in report.findings:
+        if finding.side is not side:
+            continue
+        text = words.sentence(finding.because)
+        if finding.probability is not None:
+            text += (
+                " Chance that the true width is at or below the cut-off, from the uncertainty of "
+                f"the reading alone: {words.chance(finding.probability)}."
+            )
+        yield words.FINDING_TITLES[finding.name], text
+
+
+def _slice_tables(measured: Iterable[Measurement]) -> Iterable[SliceTable]:
+    """Return one table for each series that was searched on several slices."""
+    by_series: dict[str | None, list[Measurement]] = {}
+    for measurement in measured:
+        if len(measurement.per_slice) > 1 and measurement.name in words.SHORT_TITLES:
+            by_series.setdefault(measurement.series_uid, []).append(measurement)
+    for measurements in by_series.values():
+        yield _slice_table(measurements)
+
+
+def _slice_table(measurements: Sequence[Measurement]) -> SliceTable:
+    values: dict[tuple[float, int | None], dict[str, str]] = {}
+    for m in measurements:
+        for value in m.per_slice:
+            key = round(value.slice_position_mm, 3), value.instance_number
+            values.setdefault(key, {})[m.name] = words.with_unit(m.name, value.value, m.unit)
+    rows = sorted(values.items(), key=lambda item: -item[0][0])
+    return SliceTable(
+        tuple(words.short_title(m.name) for m in measurements),
+        tuple(
+            (
+                f"{position:.1f} mm",
+                "" if number is None else str(number),
+                tuple(cells.get(m.name, "") for m in measurements),
+            )
+            for (position, number), cells in rows
+        ),
+    )
+
+
+# --- cut-offs and technique ---------------------------------------------------------------------
+
+
+def _cutoffs(report: Report) -> list[CutoffRow]:
+    """Return every published cut-off against both sides, the chosen profile first."""
+    rows: dict[tuple[str, FindingName], dict[Side, ProfileFlag]] = {}
+    for flag in report.profiles:
+        rows.setdefault((flag.profile, flag.name), {})[flag.side] = flag
+    ordered = sorted(rows.items(), key=lambda item: item[0][0] != report.profile)
+    return [
+        CutoffRow(
+            flag=next(iter(flags.values())),
+            space=words.FINDING_TITLES[name],
+            cells=tuple(_flag_chip(flags.get(side)) for side in words.SIDES_AS_SHOWN),
+        )
+        for (_, name), flags in ordered
+    ]
+
+
+def _flag_chip(flag: ProfileFlag | None) -> Chip:
+    if flag is None:
+        return Chip("unknown", "Not applied")
+    if flag.at_or_below_cutoff is None:
+        return Chip("unknown", "Not measured")
+    return Chip("present", "At or below") if flag.at_or_below_cutoff else Chip("absent", "Above")
+
+
+def _citations(flags: Iterable[ProfileFlag]) -> list[tuple[str, str, bool]]:
+    """Return profile, citation and whether the figure was verified, once for each profile."""
+    return list(dict.fromkeys((flag.profile, flag.citation, flag.verified) for flag in flags))
+
+
+def _technique(series: Series | None) -> list[tuple[str, str]]:
+    if series is None:
+        return []
+    field = series.field_strength_t
+    rows = [
+        ("Series", series.label),
+        ("Geometry", f"{_plane(series)}; {words.resolution_of(series)}"),
+        ("Timing", words.timings_of(series)),
+        ("Fat suppression", series.fat_suppression or "no evidence of it"),
+        ("Field strength", f"{field:g} T" if field is not None else "not recorded"),
+        ("Scanner", " ".join([series.manufacturer, series.manufacturer_model]).strip()),
+        ("Series UID", series.series_uid),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def _plane(series: Series) -> str:
+    from ifi_mri import geometry
+
+    if series.grid is None:
+        return "no regular stack"
+    n_slices, n_rows, n_columns = series.grid.shape
+    tilt = geometry.tilt_from_axial_deg(series.grid.affine)
+    plane = geometry.plane_name(series.grid.affine)
+    tilted = f", {tilt:.0f}° from axial" if plane == "axial" and tilt >= 1 else ""
+    return f"{plane}{tilted}, {n_slices} slices of {n_rows} x {n_columns}"

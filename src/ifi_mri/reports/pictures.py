@@ -1,0 +1,365 @@
+"""The parts of a picture: a slice in grey, and on it, in mm, lines, outlines, regions and words.
+
+A panel is one SVG: the grey slice as a PNG inside it, everything else as vectors in picture
+coordinates (`ifi_mri.reports.view`), where one unit is one millimetre of the patient.
+"""
+
+import base64
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ifi_mri.model import FloatArray, Volume
+from ifi_mri.reports.label_places import Box, Label, Segment, Wanted, place, text_box
+from ifi_mri.reports.view import View, view_of_slice
+
+#: Percentiles of a slice that are shown black and white.
+WINDOW_PERCENTILES: Final = (1.0, 99.5)
+
+#: Every third pixel each way knows the percentiles well enough, in a tenth of the time.
+WINDOW_STRIDE: Final = 3
+
+#: Grey value (of 255) above which a pixel counts as body, and the share of a row or column that
+#: has to be body for the overview to keep it.
+BODY_GREY: Final = 30
+BODY_SHARE: Final = 0.04
+
+#: zlib level: higher ones save 2 % of the size for half as much time again.
+PNG_LEVEL: Final = 3
+
+#: An overview is shown at some 300 points; finer pixels than this many across are merged.
+OVERVIEW_PIXELS: Final = 360
+
+SCALE_BARS_MM: Final = (100, 50, 20, 10, 5, 2, 1)
+
+#: Longest scale bar, as a share of the panel's width.
+SCALE_BAR_SHARE: Final = 0.3
+
+#: Half-length of the calliper ticks at the ends of a line, in heights of the type.
+TICK: Final = 0.45
+
+
+@dataclass(frozen=True, eq=False)
+class GreySlice:
+    """One slice as it is shown: 8-bit grey, windowed."""
+
+    view: View
+    pixels: npt.NDArray[np.uint8]
+
+    @property
+    def box(self) -> Box:
+        """The whole picture, mm."""
+        return Box(0.0, 0.0, *self.view.size_mm)
+
+
+class Image(NamedTuple):
+    """A PNG as a data URI, and where on the picture it lies, mm."""
+
+    href: str
+    box: Box
+
+
+class Line(NamedTuple):
+    """A measured distance: its two ends and the calliper ticks across them, mm."""
+
+    kind: str
+    ends: Segment
+    ticks: tuple[Segment, Segment]
+
+
+class Path(NamedTuple):
+    """An outline or region as SVG path data, mm; a line gets a dark rim, an area does not."""
+
+    kind: str
+    data: str
+    is_line: bool = True
+
+
+class ScaleBar(NamedTuple):
+    """A bar of a round number of millimetres; x and y are its left end."""
+
+    length_mm: int
+    x: float
+    y: float
+    box: Box
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture, ready to be laid out as SVG.
+
+    ``type_mm`` is the height of the type; ``frame`` marks the part that another panel magnifies.
+    """
+
+    title: str
+    description: str
+    box: Box
+    image: Image
+    type_mm: float
+    lines: tuple[Line, ...]
+    paths: tuple[Path, ...]
+    labels: tuple[Label, ...]
+    letters: tuple[Label, ...]
+    scale_bar: ScaleBar
+    frame: Box | None = None
+
+
+def grey_slice(
+    volume: Volume, slice_index: int, window: tuple[float, float] | None = None
+) -> GreySlice:
+    """Return a slice of a volume as it is shown.
+
+    ``window`` holds the values shown black and white; None means the slice's 1st and 99.5th
+    percentiles.
+    """
+    view = view_of_slice(volume, slice_index)
+    pixels: npt.NDArray[Any] = volume.voxels[slice_index]
+    if not np.isfinite(pixels).all():
+        pixels = np.nan_to_num(pixels, posinf=0.0, neginf=0.0)
+    if window is None:
+        sample = pixels[::WINDOW_STRIDE, ::WINDOW_STRIDE]
+        window = tuple(np.percentile(sample, WINDOW_PERCENTILES))
+    low, high = window
+    scale = 255 / max(float(high - low), float(np.finfo(np.float32).tiny))
+    grey = np.clip((pixels - low) * scale, 0, 255).astype(np.uint8)
+    return GreySlice(view, np.ascontiguousarray(view.displayed(grey)))
+
+
+def body(grey: GreySlice) -> Box:
+    """Return the part of a slice that shows the body, mm; all of it where nothing stands out."""
+    bright = grey.pixels > BODY_GREY
+    rows = np.flatnonzero(bright.mean(axis=1) > BODY_SHARE)
+    columns = np.flatnonzero(bright.mean(axis=0) > BODY_SHARE)
+    if len(rows) == 0 or len(columns) == 0:
+        return grey.box
+    height, width = grey.view.spacing_mm
+    return Box(
+        float(columns[0]) * width,
+        float(rows[0]) * height,
+        float(columns[-1] - columns[0] + 1) * width,
+        float(rows[-1] - rows[0] + 1) * height,
+    )
+
+
+def square_around(points: FloatArray, side_mm: float, picture: Box) -> Box:
+    """Return a square around picture coordinates, shape (n, 2), moved (and where it must be, cut)
+    to lie on the picture."""
+    x, y = (points.min(axis=0) + points.max(axis=0)) / 2
+    return within(Box(float(x) - side_mm / 2, float(y) - side_mm / 2, side_mm, side_mm), picture)
+
+
+def within(box: Box, picture: Box) -> Box:
+    """Return a box moved onto the picture, cut where it is larger."""
+    width, height = min(box.width, picture.width), min(box.height, picture.height)
+    left = min(max(box.left, picture.left), picture.right - width)
+    top = min(max(box.top, picture.top), picture.bottom - height)
+    return Box(left, top, width, height)
+
+
+def around(boxes: Iterable[Box], margin_mm: float = 0.0) -> Box:
+    """Return the smallest box that holds all boxes, with a margin, mm."""
+    boxes = list(boxes)
+    left, top = min(box.left for box in boxes), min(box.top for box in boxes)
+    right, bottom = max(box.right for box in boxes), max(box.bottom for box in boxes)
+    return Box(
+        left - margin_mm,
+        top - margin_mm,
+        right - left + 2 * margin_mm,
+        bottom - top + 2 * margin_mm,
+    )
+
+
+def bounds(points: FloatArray) -> Box:
+    """Return the smallest box that holds picture coordinates, shape (n, 2)."""
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    return Box(float(left), float(top), float(right - left), float(bottom - top))
+
+
+def image_of(grey: GreySlice, box: Box, max_pixels: int | None = None) -> Image:
+    """Return the pixels that a box touches as a PNG; whole pixels, so that edges stay exact.
+
+    With ``max_pixels`` squares of pixels are averaged until no more than that lie across.
+    """
+    from PIL import Image as PillowImage
+
+    height, width = grey.view.spacing_mm
+    n_rows, n_columns = grey.pixels.shape
+    top, bottom = _pixel_range(box.top / height, box.bottom / height, n_rows)
+    left, right = _pixel_range(box.left / width, box.right / width, n_columns)
+    merged = 1
+    if max_pixels is not None:
+        merged = max(1, math.ceil(max(bottom - top, right - left) / max_pixels))
+        bottom, right = bottom - (bottom - top) % merged, right - (right - left) % merged
+    picture = PillowImage.fromarray(np.ascontiguousarray(grey.pixels[top:bottom, left:right]))
+    if merged > 1:
+        picture = picture.reduce(merged)
+    content = io.BytesIO()
+    picture.save(content, "PNG", compress_level=PNG_LEVEL)
+    return Image(
+        f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}",
+        Box(left * width, top * height, (right - left) * width, (bottom - top) * height),
+    )
+
+
+def _pixel_range(low: float, high: float, n: int) -> tuple[int, int]:
+    first = min(max(math.floor(low), 0), n - 1)
+    return first, max(min(math.ceil(high), n), first + 1)
+
+
+def line(kind: str, ends: FloatArray, type_mm: float) -> Line:
+    """Return a distance between two picture coordinates, shape (2, 2), with its ticks."""
+    (x, y), (x_end, y_end) = ((float(a), float(b)) for a, b in ends)
+    length = math.hypot(x_end - x, y_end - y) or 1.0
+    across, down = -(y_end - y) / length * TICK * type_mm, (x_end - x) / length * TICK * type_mm
+    return Line(
+        kind,
+        (x, y, x_end, y_end),
+        (
+            (x - across, y - down, x + across, y + down),
+            (x_end - across, y_end - down, x_end + across, y_end + down),
+        ),
+    )
+
+
+def outline_path(kind: str, points: FloatArray, closed: bool) -> Path:
+    """Return an outline in picture coordinates, shape (n, 2), as a path."""
+    steps = " ".join(f"{number(x)},{number(y)}" for x, y in points)
+    return Path(kind, f"M{steps}{'Z' if closed else ''}")
+
+
+def outline_segments(points: FloatArray, closed: bool) -> list[Segment]:
+    """Return the segments of an outline in picture coordinates, shape (n, 2)."""
+    following = np.roll(points, -1, axis=0) if closed else points[1:]
+    return [
+        (float(x), float(y), float(x_end), float(y_end))
+        for (x, y), (x_end, y_end) in zip(points, following, strict=False)
+    ]
+
+
+def region_paths(kind: str, mask: npt.NDArray[np.bool_], view: View) -> tuple[Path, ...]:
+    """Return the pixels of a mask (rows and columns of the slice) as two paths: their area and its
+    border, both along the pixels' own edges; nothing for an empty mask."""
+    shown = view.displayed(mask)
+    rows, columns = (np.flatnonzero(shown.any(axis=axis)) for axis in (1, 0))
+    if len(rows) == 0:
+        return ()
+    top, left = int(rows[0]), int(columns[0])
+    shown = shown[top : rows[-1] + 1, left : columns[-1] + 1]
+    height, width = view.spacing_mm
+    area = [
+        f"M{number((left + first) * width)},{number((top + row) * height)}"
+        f"h{number((end - first) * width)}v{number(height)}h{number((first - end) * width)}z"
+        for row, first, end in _runs(shown)
+    ]
+    padded = np.pad(shown, 1)
+    above, beside = padded[1:, 1:-1] != padded[:-1, 1:-1], padded[1:-1, 1:] != padded[1:-1, :-1]
+    border = [
+        f"M{number((left + first) * width)},{number((top + row) * height)}"
+        f"h{number((end - first) * width)}"
+        for row, first, end in _runs(above)
+    ] + [
+        f"M{number((left + column) * width)},{number((top + first) * height)}"
+        f"v{number((end - first) * height)}"
+        for column, first, end in _runs(beside.T)
+    ]
+    return Path(f"{kind}-area", "".join(area), is_line=False), Path(
+        f"{kind}-border", "".join(border)
+    )
+
+
+def _runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    """Return the runs of True along the rows of a mask as (row, first, end)."""
+    steps = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    rows, firsts = np.nonzero(steps == 1)
+    ends = np.nonzero(steps == -1)[1]
+    return [(int(r), int(a), int(b)) for r, a, b in zip(rows, firsts, ends, strict=True)]
+
+
+def compose(
+    grey: GreySlice,
+    box: Box,
+    *,
+    title: str,
+    description: str,
+    type_share: float,
+    lines: Sequence[tuple[str, FloatArray]] = (),
+    paths: Sequence[Path] = (),
+    wanted: Sequence[Wanted] = (),
+    obstacles: Sequence[Segment] = (),
+    frame: Box | None = None,
+    image: Image | None = None,
+    max_pixels: int | None = None,
+) -> Panel:
+    """Return the panel of a part of a slice, with letters, scale bar and everything on it.
+
+    Parameters
+    ----------
+    box : Box
+        The part of the picture to show, mm.
+    type_share : float
+        Height of the type as a share of the panel's width.
+    lines : sequence of (kind, picture coordinates of shape (2, 2))
+    wanted : sequence of Wanted
+        Labels; their sizes count in heights of the type.
+    obstacles : sequence of segments
+        What labels keep clear of beside the lines.
+    image : Image or None
+        The grey part where it is made already.
+    """
+    type_mm = type_share * box.width
+    drawn = tuple(line(kind, ends, type_mm) for kind, ends in lines)
+    letters = edge_labels(grey.view, box, type_mm)
+    bar = scale_bar(box, type_mm)
+    labels = place(
+        [label._replace(size=label.size * type_mm) for label in wanted],
+        box,
+        [*obstacles, *(part for mark in drawn for part in (mark.ends, *mark.ticks))],
+        [bar.box, *(letter.box for letter in letters)],
+    )
+    return Panel(
+        title=title,
+        description=description,
+        box=box,
+        image=image or image_of(grey, box, max_pixels),
+        type_mm=type_mm,
+        lines=drawn,
+        paths=tuple(paths),
+        labels=labels,
+        letters=letters,
+        scale_bar=bar,
+        frame=frame,
+    )
+
+
+def edge_labels(view: View, box: Box, type_mm: float) -> tuple[Label, ...]:
+    """Return the orientation letters in the middle of the four edges of a panel."""
+    left, right, upper, lower = view.edge_letters()
+    x, y = box.centre
+    placed = []
+    for text, dx, dy in ((left, -1, 0), (right, 1, 0), (upper, 0, -1), (lower, 0, 1)):
+        size = text_box(text, 0.0, 0.0, type_mm)
+        label_x = x + dx * (box.width / 2 - size.width / 2 - 0.3 * type_mm)
+        label_y = y + dy * (box.height / 2 - size.height / 2 - 0.1 * type_mm)
+        at = text_box(text, label_x, label_y, type_mm)
+        placed.append(Label(text, "letter", label_x, label_y, type_mm, at))
+    return tuple(placed)
+
+
+def scale_bar(box: Box, type_mm: float) -> ScaleBar:
+    """Return a scale bar of a round length in the lower left corner of a panel."""
+    longest = SCALE_BAR_SHARE * box.width
+    length = next((mm for mm in SCALE_BARS_MM if mm <= longest), SCALE_BARS_MM[-1])
+    x, y = box.left + 0.7 * type_mm, box.bottom - 0.8 * type_mm
+    taken = Box(x, y - 1.6 * type_mm, max(length, 4 * type_mm), 2.2 * type_mm)
+    return ScaleBar(length, x, y, taken)
+
+
+def number(value: float) -> str:
+    """Return a coordinate in mm to a thousandth, without useless zeros."""
+    text = f"{value:.3f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

@@ -1,0 +1,225 @@
+"""How names, values and statuses read in every report: said once, laid out by each format.
+
+Sentences about a case come from the report itself; here stand only titles, units and the intended
+use.
+"""
+
+import unicodedata
+from typing import Final
+
+from ifi_mri.model import Caution, Finding, Measurement, NotMeasured, Report, Series
+from ifi_mri.vocabulary import (
+    FindingName,
+    LandmarkName,
+    MeasurementName,
+    Role,
+    Side,
+    Status,
+    printed,
+)
+
+#: The six items that a statement of intended use names: indication, body part, population, user,
+#: environment, operating principle (Insights Imaging 2024, doi:10.1186/s13244-024-01616-9).
+INTENDED_USE: Final = (
+    "For research. From hip MRI and the landmarks that a reader placed on it, this software "
+    "measures the ischiofemoral space, the quadratus femoris space and the signal of the quadratus "
+    "femoris muscle in people examined for buttock or hip pain, and compares them with published "
+    "cut-offs. A radiologist or clinician interprets these measurements and features together "
+    "with history and examination; they are not a diagnosis."
+)
+
+#: One line for places without room for the paragraph.
+INTENDED_USE_SHORT: Final = (
+    "Research use: measurements and features for a clinician to interpret, not a diagnosis."
+)
+
+TITLES: Final = {
+    MeasurementName.ISCHIOFEMORAL_SPACE: "Ischiofemoral space (IFS)",
+    MeasurementName.QUADRATUS_FEMORIS_SPACE: "Quadratus femoris space (QFS)",
+    MeasurementName.ISCHIOFEMORAL_DISTANCE_3D: "Ischiofemoral distance in 3-D",
+    MeasurementName.QUADRATUS_FEMORIS_SIGNAL_RATIO: "Signal ratio, QF to reference",
+    MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION: "QF above threshold",
+    MeasurementName.QUADRATUS_FEMORIS_OEDEMA_LARGEST_FRACTION: "QF largest region above",
+    MeasurementName.QUADRATUS_FEMORIS_OEDEMA_VOLUME_ML: "QF volume above",
+}
+
+SHORT_TITLES: Final = {
+    MeasurementName.ISCHIOFEMORAL_SPACE: "IFS",
+    MeasurementName.QUADRATUS_FEMORIS_SPACE: "QFS",
+    MeasurementName.QUADRATUS_FEMORIS_SIGNAL_RATIO: "Ratio",
+    MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION: "Above threshold",
+}
+
+FINDING_TITLES: Final = {
+    FindingName.ISCHIOFEMORAL_SPACE_NARROWING: "Ischiofemoral space (IFS)",
+    FindingName.QUADRATUS_FEMORIS_SPACE_NARROWING: "Quadratus femoris space (QFS)",
+    FindingName.QUADRATUS_FEMORIS_OEDEMA: "Quadratus femoris (QF) signal",
+}
+
+#: The finding that judges a measurement; the others stand as numbers.
+JUDGED_BY: Final = {
+    MeasurementName.ISCHIOFEMORAL_SPACE: FindingName.ISCHIOFEMORAL_SPACE_NARROWING,
+    MeasurementName.QUADRATUS_FEMORIS_SPACE: FindingName.QUADRATUS_FEMORIS_SPACE_NARROWING,
+}
+
+#: Readers think of these in per cent; their unit stays 1.
+IN_PERCENT: Final = {
+    MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION,
+    MeasurementName.QUADRATUS_FEMORIS_OEDEMA_LARGEST_FRACTION,
+}
+
+UNITS: Final = {"mm": "mm", "mm2": "mm²", "ml": "ml", "deg": "°", "1": ""}
+
+OEDEMA_STATUS: Final = {
+    Status.PRESENT: "oedema signal",
+    Status.ABSENT: "no oedema signal",
+    Status.INDETERMINATE: "equivocal",
+    Status.NOT_ASSESSABLE: "not assessable",
+}
+
+NARROWING_STATUS: Final = {
+    Status.PRESENT: "narrowed",
+    Status.ABSENT: "not narrowed",
+    Status.INDETERMINATE: "indeterminate",
+    Status.NOT_ASSESSABLE: "not assessable",
+}
+
+#: The short labels of the landmark files.
+LANDMARK_TAGS: Final = {
+    LandmarkName.ISCHIAL_TUBEROSITY: "IT",
+    LandmarkName.LESSER_TROCHANTER: "LT",
+    LandmarkName.HAMSTRING_ORIGIN: "HAM",
+    LandmarkName.ILIOPSOAS_TENDON: "IPS",
+    LandmarkName.QUADRATUS_FEMORIS: "QF",
+    LandmarkName.REFERENCE_MUSCLE: "REF",
+}
+
+ROLE_TITLES: Final = {
+    Role.ANATOMY: "Anatomy series",
+    Role.FLUID_SENSITIVE: "Fluid-sensitive series",
+}
+
+#: As the images are shown: the patient's right on the viewer's left.
+SIDES_AS_SHOWN: Final = (Side.RIGHT, Side.LEFT)
+
+
+def title(name: MeasurementName) -> str:
+    """Return how a measurement is called."""
+    return TITLES.get(name, name.replace("_", " ").capitalize())
+
+
+def short_title(name: MeasurementName) -> str:
+    """Return how a measurement is called where there is little room."""
+    return SHORT_TITLES.get(name, title(name))
+
+
+def with_unit(name: MeasurementName, value: float, unit: str) -> str:
+    """Return a value as it is printed, with its unit: ``25.5 mm``, ``0.5 %``, ``1.06``."""
+    if name in IN_PERCENT:
+        return f"{_percent(value)} %"
+    return f"{printed(value, unit)} {UNITS[unit]}".strip()
+
+
+def value_of(measurement: Measurement) -> str:
+    """Return the value of a measurement with its unit."""
+    return with_unit(measurement.name, measurement.value, measurement.unit)
+
+
+def interval_of(measurement: Measurement) -> str:
+    """Return the 95 % interval of a measurement with its unit: ``23.4 to 27.6 mm``."""
+    low, high = measurement.interval_95
+    if measurement.name in IN_PERCENT:
+        return f"{_percent(low)} to {_percent(high)} %"
+    unit = measurement.unit
+    return f"{printed(low, unit)} to {printed(high, unit)} {UNITS[unit]}".strip()
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f}"
+
+
+def status_of(finding: Finding) -> str:
+    """Return how a finding stands, in words."""
+    if finding.name is FindingName.QUADRATUS_FEMORIS_OEDEMA:
+        return OEDEMA_STATUS[finding.status]
+    return NARROWING_STATUS[finding.status]
+
+
+def chance(probability: float) -> str:
+    """Return a probability without false certainty: never 0 or 100 %."""
+    if probability < 0.01:
+        return "less than 1 %"
+    if probability > 0.99:
+        return "more than 99 %"
+    return f"{100 * probability:.0f} %"
+
+
+def sentence(text: str) -> str:
+    """Return a clause as a sentence: capital first letter, full stop."""
+    text = text.strip()
+    if not text:
+        return ""
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+
+
+def printable(text: str) -> str:
+    """Return text with every control character as a blank; tags of a file may hold any."""
+    if text.isprintable():
+        return text
+    return "".join(" " if unicodedata.category(sign)[0] == "C" else sign for sign in text)
+
+
+def results(report: Report) -> list[Measurement | NotMeasured]:
+    """Return what was measured, then what could not be measured."""
+    return [*report.measurements, *report.not_measured]
+
+
+def results_on(report: Report, side: Side) -> list[Measurement | NotMeasured]:
+    """Return what was measured and what could not be measured on one side."""
+    return [result for result in results(report) if result.side is side]
+
+
+def cautions_on(report: Report, side: Side | None) -> tuple[Caution, ...]:
+    """Return the cautions of one side, or with None those of the whole study."""
+    return tuple(caution for caution in report.cautions if caution.side is side)
+
+
+def reader_of(report: Report) -> str:
+    """Return who placed the landmarks: ``R1, read 2``."""
+    parts = [report.reader or "reader not recorded"]
+    if report.read is not None:
+        parts.append(f"read {report.read}")
+    if report.landmarks_status:
+        parts.append(f"landmarks {report.landmarks_status}")
+    return ", ".join(parts)
+
+
+def person_of(report: Report) -> str:
+    """Return age and sex as far as they are known, never a name."""
+    age = report.patient_age_years
+    parts = [f"{age:.0f} years" if age is not None else "", report.patient_sex or ""]
+    return ", ".join(part for part in parts if part) or "age and sex not recorded"
+
+
+def timings_of(series: Series) -> str:
+    """Return repetition, echo and inversion times in ms, as far as the files say."""
+    times = (
+        ("TR", series.repetition_time_ms),
+        ("TE", series.echo_time_ms),
+        ("TI", series.inversion_time_ms),
+    )
+    known = [f"{name} {value:g}" for name, value in times if value is not None]
+    return f"{', '.join(known)} ms" if known else "not recorded"
+
+
+def resolution_of(series: Series) -> str:
+    """Return pixel spacing, slice spacing and thickness in mm."""
+    if series.grid is None:
+        return "not known"
+    row, column = series.grid.pixel_spacing_mm
+    parts = [f"pixels {row:.2f} x {column:.2f} mm"]
+    if series.grid.shape[0] > 1:
+        parts.append(f"slices {series.grid.slice_spacing_mm:.1f} mm apart")
+    if series.slice_thickness_mm is not None:
+        parts.append(f"{series.slice_thickness_mm:.1f} mm thick")
+    return ", ".join(parts)

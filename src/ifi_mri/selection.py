@@ -1,0 +1,260 @@
+"""Which series plays which role: anatomy and fluid-sensitive.
+
+Tags speak first (echo, repetition and inversion times, scan options, Dixon image types), words of
+the description where tags are silent; whether a series is axial is decided from its geometry
+alone.  The words are settings (`ifi_mri.config.SeriesWords`), the choice can be overridden, and
+its reason is printed in the report.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from ifi_mri import geometry
+from ifi_mri.config import Config, SeriesRules, SeriesWords
+from ifi_mri.errors import SeriesNotFoundError
+from ifi_mri.model import Series, SeriesChoice, Study
+from ifi_mri.vocabulary import Role
+
+#: Series tilted further than this are not axial (design, decision 3).
+MAX_TILT_DEG: Final = 30.0
+
+
+def choose(study: Study, role: Role, config: Config, drawn_on: str | None = None) -> SeriesChoice:
+    """Return the series that plays a role, with the reason.
+
+    Parameters
+    ----------
+    study : Study
+    role : Role
+    config : Config
+        ``anatomy`` and ``fluid_sensitive`` override the choice.
+    drawn_on : str or None
+        UID of the series that the landmarks say they were drawn on; it is the anatomy when it is
+        axial and usable.
+
+    Raises
+    ------
+    SeriesNotFoundError
+        An override names no series, several, or one that cannot be measured.
+    """
+    asked_for = config.anatomy if role is Role.ANATOMY else config.fluid_sensitive
+    if asked_for:
+        return SeriesChoice(role, _asked_for(study, role, asked_for), f"asked for as {asked_for!r}")
+    usable = [series for series in study.series if why_unusable(series, config) is None]
+    if role is Role.ANATOMY:
+        for series in usable:
+            if drawn_on and series.series_uid == drawn_on:
+                return SeriesChoice(role, series, f"{_plane(series)}, the landmarks' own series")
+        choice = _first(
+            role, _anatomy_candidates(usable, config), config.series_rules.anatomy_order
+        )
+    else:
+        choice = _first(role, _fluid_candidates(usable, config), config.series_rules.fluid_order)
+    return choice or _none(role, study, config)
+
+
+def why_unusable(series: Series, config: Config) -> str | None:
+    """Return why a series plays no role, in words; None where it may."""
+    if series.refusal:
+        return series.refusal
+    if series.grid is None:
+        return "its slices form no stack"
+    word = find_word(series, config.series_words.not_for_measuring)
+    if word:
+        return f"its description says {word!r}"
+    n_slices, min_slices = series.grid.shape[0], config.series_rules.min_slices
+    if n_slices < min_slices:
+        return f"{n_slices} slices, at least {min_slices} are needed"
+    tilt_deg = geometry.tilt_from_axial_deg(series.grid.affine)
+    if tilt_deg > MAX_TILT_DEG:
+        return f"{geometry.plane_name(series.grid.affine)}, {tilt_deg:.0f} degrees from axial"
+    return None
+
+
+def weighting(series: Series, config: Config) -> tuple[str, str] | None:
+    """Return ``"T1"``, ``"T2"``, ``"PD"``, ``"STIR"`` or ``"Dixon water"`` and the evidence in
+    words, or None where neither tags nor words tell."""
+    words = config.series_words
+    dixon = _dixon_water(series, words)
+    if dixon:
+        return "Dixon water", dixon
+    by_tags = _weighting_from_tags(series, config.series_rules)
+    return by_tags or _weighting_from_words(series, words)
+
+
+def fat_suppression(series: Series, config: Config) -> str | None:
+    """Return the evidence that fat is suppressed, in words, or None."""
+    if series.fat_suppression:
+        return series.fat_suppression
+    if _is_stir(series, config.series_rules):
+        return f"inversion time {series.inversion_time_ms:.0f} ms"
+    words = config.series_words
+    dixon = _dixon_water(series, words)
+    if dixon:
+        return dixon
+    word = find_word(series, words.fat_suppressed)
+    return f"{word!r} in the description" if word else None
+
+
+def find_word(series: Series, words: Iterable[str]) -> str | None:
+    """Return the first of the words that stands in a series' description, any case."""
+    text = f" {_plain(series.description or series.label)} "
+    return next((word for word in words if f" {_plain(word)} " in text), None)
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"[a-z0-9]+", text.lower()))
+
+
+def _is_stir(series: Series, rules: SeriesRules) -> bool:
+    low, high = rules.stir_inversion_ms
+    return series.inversion_time_ms is not None and low <= series.inversion_time_ms <= high
+
+
+def _dixon_water(series: Series, words: SeriesWords) -> str | None:
+    image_type = {part.upper() for part in series.image_type}
+    if image_type & {"WATER", "W", "DIXON_WATER"}:
+        return "image type Dixon water"
+    if find_word(series, words.dixon):
+        word = find_word(series, words.dixon_water)
+        return f"Dixon {word!r} in the description" if word else None
+    return None
+
+
+def _weighting_from_tags(series: Series, rules: SeriesRules) -> tuple[str, str] | None:
+    if _is_stir(series, rules):
+        return "STIR", f"inversion time {series.inversion_time_ms:.0f} ms"
+    repetition, echo = series.repetition_time_ms, series.echo_time_ms
+    if repetition is None or echo is None or "GR" in series.scanning_sequence:
+        return None
+    times = f"TR {repetition:.0f} ms, TE {echo:.0f} ms"
+    if echo >= rules.t2_min_echo_ms:
+        return "T2", times
+    if repetition <= rules.t1_max_repetition_ms and echo <= rules.t1_max_echo_ms:
+        return "T1", times
+    return ("PD", times) if repetition > rules.t1_max_repetition_ms else None
+
+
+def _weighting_from_words(series: Series, words: SeriesWords) -> tuple[str, str] | None:
+    for name, known in (
+        ("STIR", words.stir),
+        ("T1", words.t1),
+        ("T2", words.t2),
+        ("PD", words.proton_density),
+    ):
+        word = find_word(series, known)
+        if word:
+            return name, f"{word!r} in the description"
+    combined = find_word(series, words.fat_suppressed)
+    for prefix, name in (("t1", "T1"), ("t2", "T2"), ("pd", "PD")):
+        if combined and combined.startswith(prefix):
+            return name, f"{combined!r} in the description"
+    return None
+
+
+def _anatomy_candidates(usable: Iterable[Series], config: Config) -> list[tuple[str, Series, str]]:
+    found = []
+    for series in usable:
+        weighted = weighting(series, config)
+        if weighted and fat_suppression(series, config) is None and _fat_only(series) is None:
+            found.append((weighted[0], series, f"{weighted[1]}, no fat suppression"))
+    return found
+
+
+def _fluid_candidates(usable: Iterable[Series], config: Config) -> list[tuple[str, Series, str]]:
+    found = []
+    for series in usable:
+        weighted, evidence = weighting(series, config), fat_suppression(series, config)
+        if weighted and evidence:
+            reasons = dict.fromkeys((weighted[1], f"fat-suppressed: {evidence}"))
+            found.append((weighted[0], series, ", ".join(reasons)))
+    return found
+
+
+def _fat_only(series: Series) -> str | None:
+    image_type = {part.upper() for part in series.image_type}
+    return "Dixon fat" if image_type & {"FAT", "F", "DIXON_FAT"} else None
+
+
+def _first(
+    role: Role, found: list[tuple[str, Series, str]], order: tuple[str, ...]
+) -> SeriesChoice | None:
+    """Return the candidate whose weighting stands first in the order; among equals without
+    contrast agent before with, finer pixels before coarser, then more slices."""
+    ranked = sorted(
+        (candidate for candidate in found if candidate[0] in order),
+        key=lambda candidate: (order.index(candidate[0]), *_quality(candidate[1])),
+    )
+    if not ranked:
+        return None
+    name, series, reason = ranked[0]
+    others = f"; first of {len(ranked)} candidates" if len(ranked) > 1 else ""
+    return SeriesChoice(role, series, f"{_plane(series)}, {name} ({reason}){others}")
+
+
+def _none(role: Role, study: Study, config: Config) -> SeriesChoice:
+    """Return that no series plays a role, with the series that would have but for a problem."""
+    rules, suppressed = config.series_rules, role is Role.FLUID_SENSITIVE
+    order = rules.fluid_order if suppressed else rules.anatomy_order
+    wanted = (
+        f"no axial fat-suppressed {' or '.join(order)} series"
+        if suppressed
+        else f"no axial {' or '.join(order)} series without fat suppression"
+    )
+    passed_over = [
+        f"{series.label} was passed over: {why}"
+        for series in study.series
+        if (why := why_unusable(series, config)) is not None
+        and (weighting(series, config) or ("",))[0] in order
+        and (fat_suppression(series, config) is not None) is suppressed
+    ]
+    return SeriesChoice(role, None, "; ".join([wanted, *(why.rstrip(".") for why in passed_over)]))
+
+
+def _quality(series: Series) -> tuple[bool, float, int, int]:
+    assert series.grid is not None
+    return (
+        series.contrast_agent,
+        round(max(series.grid.pixel_spacing_mm), 2),
+        -series.grid.shape[0],
+        series.number if series.number is not None else 10**9,
+    )
+
+
+def _plane(series: Series) -> str:
+    assert series.grid is not None
+    tilt_deg = geometry.tilt_from_axial_deg(series.grid.affine)
+    return f"{geometry.plane_name(series.grid.affine)} (tilted {tilt_deg:.0f} degrees)"
+
+
+def _asked_for(study: Study, role: Role, text: str) -> Series:
+    """Return the one series that an override names."""
+    option = "--anatomy" if role is Role.ANATOMY else "--fluid"
+    named = [series for series in study.series if is_named(series, text)]
+    if len(named) != 1:
+        known = "; ".join(series.label for series in study.series) or "none"
+        what = "names no series" if not named else f"names {len(named)} series"
+        raise SeriesNotFoundError(
+            f"{option} {text!r} {what} of the study. Give a series UID, a series number, a "
+            f"description or a NIfTI path; the study holds: {known}."
+        )
+    if named[0].refusal:
+        raise SeriesNotFoundError(
+            f"{option} {text!r} names a series that cannot be measured: {named[0].refusal}"
+        )
+    return named[0]
+
+
+def is_named(series: Series, text: str) -> bool:
+    """Return whether a person's words name a series: UID, number, description or file."""
+    if text == series.series_uid or text == str(series.number):
+        return True
+    if _plain(text) and _plain(text) == _plain(series.description):
+        return True
+    paths = {instance.path for instance in series.instances}
+    asked = Path(text)
+    return len(paths) == 1 and any(
+        path.name == text or path.resolve() == asked.resolve() for path in paths
+    )

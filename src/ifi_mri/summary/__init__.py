@@ -1,0 +1,13 @@
+"""What findings and clinical intake allow to be said: the diagnostic summary, the impression and
+the statement on position.
+
+Axes stay apart, nothing is scored, and nothing is said beyond "compatible with" (project evidence
+document, section 9.5).  All sentences stand in `catalogue`.
+"""
+
+from ifi_mri.summary.assertions import ASSERTIONS
+from ifi_mri.summary.impressions import impression
+from ifi_mri.summary.positioning import position, position_sentence
+from ifi_mri.summary.sides import write
+
+__all__ = ("ASSERTIONS", "impression", "position", "position_sentence", "write")

@@ -1,0 +1,222 @@
+"""Narrowing and oedema: the cut-off itself, its band, and what is never assessed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ifi_mri import findings
+from ifi_mri.config import SignalSettings, find_profile, profiles
+from ifi_mri.findings import AssessedHip, narrowing
+from ifi_mri.findings import quadratus_femoris_oedema as oedema
+from ifi_mri.model import Measurement, NotMeasured
+from ifi_mri.vocabulary import (
+    Answer,
+    FindingName,
+    HipRotation,
+    MeasurementName,
+    Side,
+    Status,
+    at_printed_precision,
+)
+
+SD_MM = 1.0606601717798212  # sqrt(2) x 0.75 mm
+
+
+def number(name, value, unit="mm", sd=SD_MM, side=Side.LEFT):
+    return Measurement(name, side, value, unit, sd, (value, value), "", (), None, 1)
+
+
+def assessed(ifs=None, qfs=None, ratio=None, fraction=None, **fields):
+    values = [
+        (MeasurementName.ISCHIOFEMORAL_SPACE, ifs, "mm"),
+        (MeasurementName.QUADRATUS_FEMORIS_SPACE, qfs, "mm"),
+        (MeasurementName.QUADRATUS_FEMORIS_SIGNAL_RATIO, ratio, "1"),
+        (MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION, fraction, "1"),
+    ]
+    results = [
+        NotMeasured(name, Side.LEFT, "nobody looked")
+        if value is None
+        else number(name, value, unit)
+        for name, value, unit in values
+    ]
+    defaults = {
+        "profile": find_profile("singer2015"),
+        "signal": SignalSettings(),
+        "age_years": 44.0,
+    }
+    return AssessedHip(side=Side.LEFT, results=results, **(defaults | fields))
+
+
+def ifs_finding(value, **fields):
+    return narrowing.assess(assessed(ifs=value, **fields))[0]
+
+
+def oedema_finding(**fields):
+    return oedema.assess(assessed(**fields))[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "at_or_below"),
+    [
+        (12.84, Status.PRESENT, True),
+        (12.86, Status.INDETERMINATE, True),  # prints 12.9, the lower edge of the band
+        (14.94, Status.INDETERMINATE, True),
+        (15.04, Status.INDETERMINATE, True),  # prints 15.0: the cut-off counts as narrow
+        (15.06, Status.INDETERMINATE, False),
+        (17.14, Status.INDETERMINATE, False),
+        (17.16, Status.ABSENT, False),
+    ],
+)
+def test_narrowing_has_three_states_at_the_printed_precision(value, status, at_or_below):
+    finding = ifs_finding(value)
+
+    assert (finding.status, finding.at_or_below_cutoff) == (status, at_or_below)
+    assert finding.cutoff == 15.0
+    assert finding.profile == "singer2015"
+
+
+@given(st.floats(0, 60), st.floats(0.1, 3))
+def test_the_status_the_flag_and_the_probability_never_contradict_one_another(value, sd):
+    hip = assessed(ifs=value)
+    hip = AssessedHip(
+        Side.LEFT,
+        [number(MeasurementName.ISCHIOFEMORAL_SPACE, value, sd=sd)],
+        hip.profile,
+        hip.signal,
+        44.0,
+    )
+    finding = narrowing.assess(hip)[0]
+
+    if finding.status is Status.PRESENT:
+        assert finding.at_or_below_cutoff is True
+        assert finding.probability > 0.5
+    if finding.status is Status.ABSENT:
+        assert finding.at_or_below_cutoff is False
+        assert finding.probability < 0.5
+    assert f"{at_printed_precision(value, 'mm'):.1f} mm" in finding.because
+
+
+def test_the_probability_is_that_of_the_normal_distribution():
+    assert ifs_finding(15.0).probability == pytest.approx(0.5)
+    assert ifs_finding(15.0 + 1.959964 * SD_MM).probability == pytest.approx(0.025, abs=1e-6)
+
+
+def test_a_space_that_was_not_measured_is_not_assessable_and_says_why():
+    finding = ifs_finding(None)
+
+    assert finding.status is Status.NOT_ASSESSABLE
+    assert finding.because == "not measured: nobody looked."
+    assert finding.at_or_below_cutoff is None
+    assert finding.probability is None
+
+
+def test_adult_profiles_are_not_applied_under_eighteen():
+    assert ifs_finding(14.0, age_years=17.9).status is Status.NOT_ASSESSABLE
+    assert "17.9" in ifs_finding(14.0, age_years=17.9).because
+    assert ifs_finding(14.0, age_years=18.0).status is not Status.NOT_ASSESSABLE
+    assert ifs_finding(14.0, age_years=None).status is not Status.NOT_ASSESSABLE
+
+
+def test_paediatric_profiles_are_applied_to_children_only():
+    teen = find_profile("goldbergstein2018_teen")
+
+    assert ifs_finding(14.0, age_years=13.0, profile=teen).status is Status.PRESENT
+    assert ifs_finding(14.0, age_years=12.9, profile=teen).status is Status.NOT_ASSESSABLE
+    assert ifs_finding(14.0, age_years=18.0, profile=teen).status is Status.NOT_ASSESSABLE
+    assert ifs_finding(14.0, age_years=None, profile=teen).status is Status.NOT_ASSESSABLE
+
+
+def test_a_profile_without_that_space_is_not_applied_to_it():
+    finding = narrowing.assess(assessed(ifs=20, qfs=5, profile=find_profile("hatem2020")))[1]
+
+    assert finding.status is Status.NOT_ASSESSABLE
+    assert "no cut-off" in finding.because
+
+
+def test_every_applicable_profile_flags_both_spaces_and_no_other_does():
+    flags = narrowing.flags(assessed(ifs=16.0, qfs=9.0), profiles())
+    narrow = {(flag.profile, flag.name): flag.at_or_below_cutoff for flag in flags}
+
+    ifs, qfs = FindingName.ISCHIOFEMORAL_SPACE_NARROWING, (
+        FindingName.QUADRATUS_FEMORIS_SPACE_NARROWING
+    )  # fmt: skip
+    assert narrow["singer2015", ifs] is False
+    assert narrow["torriani2009", ifs] is True
+    assert narrow["torriani2009", qfs] is False
+    assert narrow["singer2015", qfs] is True
+    assert ("hatem2020", qfs) not in narrow
+    assert not any(profile.startswith(("goldberg", "positional")) for profile, _ in narrow)
+
+
+def test_children_get_the_paediatric_flags_alone():
+    flags = narrowing.flags(assessed(ifs=16.0, qfs=9.0, age_years=14.0), profiles())
+
+    assert {flag.profile for flag in flags} == {"goldbergstein2018_teen"}
+
+
+def test_positional_profiles_need_the_recorded_position():
+    flags = narrowing.flags(assessed(ifs=16.0, hip_rotation=HipRotation.EXTERNAL), profiles())
+
+    positional = {flag.profile for flag in flags if flag.profile.startswith("positional")}
+    assert positional == {"positional_er"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [(Answer.YES, Status.PRESENT), (Answer.UNKNOWN, Status.NOT_ASSESSABLE)]
+)
+def test_the_adduction_profile_needs_adduction_stated(answer, status):
+    profile = find_profile("positional_add")
+
+    assert ifs_finding(16.0, profile=profile, hip_adduction=answer).status is status
+
+
+def test_what_was_not_measured_has_rows_without_a_flag():
+    flags = narrowing.flags(assessed(), profiles())
+
+    assert flags
+    assert all(flag.at_or_below_cutoff is None for flag in flags)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "grade"),
+    [(0.0, 0), (0.0244, 0), (0.025, 1), (0.0994, 1), (0.10, 2), (0.50, 2), (0.501, 3), (1.0, 3)],
+)
+def test_the_grade_follows_the_extent(fraction, grade):
+    assert oedema.oedema_grade(fraction, SignalSettings()) == grade
+
+
+@pytest.mark.parametrize(
+    ("fraction", "ratio", "status"),
+    [
+        (0.01, 2.0, Status.ABSENT),
+        (0.05, 1.49, Status.INDETERMINATE),
+        (0.05, 1.5, Status.PRESENT),
+        (0.2, 1.1, Status.PRESENT),
+    ],
+)
+def test_oedema_signal_needs_extent_or_extent_and_brightness(fraction, ratio, status):
+    assert oedema_finding(ratio=ratio, fraction=fraction).status is status
+
+
+def test_the_readers_grade_stands_beside_the_measured_one_and_replaces_nothing():
+    finding = oedema_finding(ratio=1.0, fraction=0.0, reader_grade=2)
+
+    assert (finding.status, finding.grade, finding.reader_grade) == (Status.ABSENT, 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("grade", "status"),
+    [(None, Status.NOT_ASSESSABLE), (0, Status.ABSENT), (1, Status.PRESENT)],
+)
+def test_without_a_measured_signal_the_readers_grade_stands_alone(grade, status):
+    finding = oedema_finding(reader_grade=grade)
+
+    assert (finding.status, finding.grade) == (status, None)
+    assert "nobody looked" in finding.because
+
+
+def test_every_finding_is_there_for_a_side_without_a_single_number():
+    found = findings.assess(assessed())
+
+    assert [finding.name for finding in found] == list(FindingName)
+    assert {finding.status for finding in found} == {Status.NOT_ASSESSABLE}

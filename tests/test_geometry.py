@@ -1,0 +1,219 @@
+"""Millimetres in awkward grids: exact values, and what turning the patient must not change."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from ifi_mri import geometry
+
+#: An oblique grid with flipped columns, 0.8 x 0.4 mm pixels and 5 mm slices.
+TURN = Rotation.from_euler("xyz", [11, -7, 23], degrees=True).as_matrix()
+AWKWARD = np.eye(4)
+AWKWARD[:3, :3] = TURN @ np.array([[0, 0, -0.4], [0, 0.8, 0], [5, 0, 0]])
+AWKWARD[:3, 3] = (31.5, -12.25, 7.0)
+
+angles = st.tuples(*[st.floats(-180, 180)] * 3)
+offsets = st.tuples(*[st.floats(-200, 200)] * 3)
+in_plane = st.lists(st.tuples(st.floats(-40, 40), st.floats(-40, 40)), min_size=1, max_size=7)
+
+
+def placed(points_2d, affine, offset_mm=0.0):
+    """Return points given in mm along an affine's image-right and image-down directions."""
+    basis = geometry.plane_basis(affine)
+    across = offset_mm * geometry.slice_normal(affine)
+    return np.asarray(points_2d, dtype=float) @ basis + affine[:3, 3] + across
+
+
+def test_a_voxel_of_an_oblique_grid_lies_where_its_matrix_says():
+    expected = AWKWARD[:3, 3] + 2 * AWKWARD[:3, 0] + 3 * AWKWARD[:3, 1] + 5 * AWKWARD[:3, 2]
+
+    assert np.allclose(geometry.voxel_to_patient(AWKWARD, (2, 3, 5)), expected, atol=1e-12)
+    assert np.allclose(geometry.patient_to_voxel(AWKWARD, expected), (2, 3, 5), atol=1e-9)
+
+
+def test_the_normal_points_the_way_the_slices_grow():
+    assert geometry.slice_normal(AWKWARD) @ AWKWARD[:3, 0] == pytest.approx(5.0)
+    reversed_stack = AWKWARD.copy()
+    reversed_stack[:3, 0] *= -1
+    assert geometry.slice_normal(reversed_stack) @ AWKWARD[:3, 0] == pytest.approx(-5.0)
+
+
+@pytest.mark.parametrize(
+    ("axis", "degrees", "tilt", "plane"),
+    [
+        ("x", 0, 0, "axial"),
+        ("x", 25, 25, "axial"),
+        ("y", 90, 90, "sagittal"),
+        ("x", -90, 90, "coronal"),
+    ],
+)
+def test_the_tilt_from_axial_is_the_angle_of_the_normal(axis, degrees, tilt, plane):
+    affine = np.eye(4)
+    turn = Rotation.from_euler(axis, degrees, degrees=True).as_matrix()
+    affine[:3, :3] = turn @ np.array([[0, 0, 1.0], [0, 1, 0], [4, 0, 0]])
+
+    assert geometry.tilt_from_axial_deg(affine) == pytest.approx(tilt, abs=1e-6)
+    assert geometry.plane_name(affine) == plane
+
+
+def test_the_tilt_from_the_nearest_plane_is_small_for_a_steep_coronal():
+    affine = np.eye(4)
+    turn = Rotation.from_euler("x", 80, degrees=True).as_matrix()
+    affine[:3, :3] = turn @ np.array([[0, 0, 1.0], [0, 1, 0], [4, 0, 0]])
+
+    assert geometry.tilt_from_plane_deg(affine) == pytest.approx(10, abs=1e-6)
+
+
+def test_a_sheared_grid_is_seen():
+    sheared = AWKWARD.copy()
+    sheared[:3, 0] += 0.05 * sheared[:3, 1]
+
+    assert geometry.is_sheared(sheared)
+    assert not geometry.is_sheared(AWKWARD)
+
+
+def test_points_lie_on_the_slice_that_is_nearest_along_the_normal():
+    points = geometry.voxel_to_patient(AWKWARD, [(2.5, 3, 5), (0, 900, -40)])
+
+    assert np.allclose(geometry.slice_coordinate(AWKWARD, points), (2.5, 0), atol=1e-9)
+
+
+def test_a_position_along_the_normal_is_z_for_upright_slices_either_way_up():
+    for step in (4.0, -4.0):
+        affine = np.array([[0, 0, 1.0, 9], [0, 1, 0, 8], [step, 0, 0, 7], [0, 0, 0, 1]])
+        assert geometry.position_along_normal_mm(affine, (1, 2, 33.5)) == pytest.approx(33.5)
+
+
+def test_a_point_beside_a_segment_is_nearest_to_its_inside_not_to_a_vertex():
+    segment = placed([(-10, 0), (10, 0)], AWKWARD)
+    point = placed([(3, 4)], AWKWARD)
+
+    closest = geometry.closest_in_plane(point, segment, AWKWARD)
+
+    assert closest.distance_mm == pytest.approx(4.0)
+    assert np.allclose(closest.end, placed([(3, 0)], AWKWARD)[0])
+
+
+def test_what_lies_across_the_plane_does_not_count_in_the_plane_but_does_in_space():
+    a, b = placed([(0, 0)], AWKWARD), placed([(15, 0)], AWKWARD, offset_mm=6.0)
+
+    assert geometry.closest_in_plane(a, b, AWKWARD).distance_mm == pytest.approx(15.0)
+    assert geometry.closest_in_space(a, b).distance_mm == pytest.approx(np.hypot(15, 6))
+
+
+def test_crossing_outlines_are_no_distance_apart():
+    a = placed([(-5, -5), (5, 5)], AWKWARD)
+    b = placed([(-5, 5), (5, -5)], AWKWARD)
+
+    assert geometry.closest_in_plane(a, b, AWKWARD).distance_mm == 0.0
+
+
+def test_skew_segments_in_space_are_nearest_within_both():
+    a = [(-5, 0, 0), (5, 0, 0)]
+    b = [(1, -5, 3), (1, 5, 3)]
+
+    closest = geometry.closest_in_space(a, b)
+
+    assert closest.distance_mm == pytest.approx(3.0)
+    assert np.allclose(closest.start, (1, 0, 0))
+    assert np.allclose(closest.end, (1, 0, 3))
+
+
+def test_a_closed_outline_has_a_segment_from_its_last_vertex_to_its_first():
+    triangle = placed([(0, 0), (0, 10), (10, 10)], AWKWARD)
+    point = placed([(8, 2)], AWKWARD)
+
+    opened = geometry.closest_in_plane(point, triangle, AWKWARD)
+    closed = geometry.closest_in_plane(point, triangle, AWKWARD, second_closed=True)
+
+    assert opened.distance_mm == pytest.approx(8.0)
+    assert closed.distance_mm == pytest.approx(np.sqrt(18))
+
+
+@given(in_plane, in_plane, st.booleans(), st.booleans())
+def test_the_closest_line_is_never_longer_than_dense_sampling_finds(
+    first, second, close_1, close_2
+):
+    def dense(points, closed):
+        ring = [*points, points[0]] if closed and len(points) > 2 else points
+        pieces = [np.linspace(p, q, 60) for p, q in pairwise(ring)]
+        return np.concatenate(pieces) if pieces else np.asarray(ring, dtype=float)
+
+    sampled = np.linalg.norm(dense(first, close_1)[:, None] - dense(second, close_2)[None], axis=2)
+    closest = geometry.closest_in_plane(
+        placed(first, AWKWARD),
+        placed(second, AWKWARD),
+        AWKWARD,
+        first_closed=close_1,
+        second_closed=close_2,
+    )
+
+    assert closest.distance_mm <= sampled.min() + 1e-6
+    assert closest.distance_mm >= sampled.min() - 1.4  # the spacing of the samples
+    assert np.linalg.norm(closest.start - closest.end) == pytest.approx(
+        closest.distance_mm, abs=1e-5
+    )
+
+
+@given(in_plane, in_plane, angles, offsets)
+def test_turning_and_shifting_the_patient_changes_no_distance(first, second, turn, shift):
+    moved = np.eye(4)
+    moved[:3, :3] = Rotation.from_euler("xyz", turn, degrees=True).as_matrix()
+    moved[:3, 3] = shift
+    a, b = placed(first, AWKWARD), placed(second, AWKWARD)
+    before = geometry.closest_in_plane(a, b, AWKWARD).distance_mm
+    a_moved, b_moved = (points @ moved[:3, :3].T + moved[:3, 3] for points in (a, b))
+
+    after = geometry.closest_in_plane(a_moved, b_moved, moved @ AWKWARD).distance_mm
+
+    assert after == pytest.approx(before, abs=1e-5)
+
+
+def test_an_outline_encloses_its_inside_only():
+    ring = placed([(0, 0), (10, 0), (10, 10), (5, 2), (0, 10)], AWKWARD)
+
+    assert geometry.encloses(ring, placed([(1, 2)], AWKWARD)[0], AWKWARD)
+    assert not geometry.encloses(ring, placed([(5, 6)], AWKWARD)[0], AWKWARD)
+    assert not geometry.encloses(ring, placed([(12, 2)], AWKWARD)[0], AWKWARD)
+
+
+def test_an_area_is_in_mm2_whatever_the_pixels():
+    ring = placed([(0, 0), (10, 0), (10, 4), (0, 4)], AWKWARD)
+
+    assert geometry.outline_area_mm2(ring, AWKWARD) == pytest.approx(40.0)
+
+
+def test_pixels_inside_are_those_whose_centre_lies_inside():
+    corners = [(0, 2.6, 4.4), (0, 2.6, 7.6), (0, 5.4, 7.6), (0, 5.4, 4.4)]
+    ring = geometry.voxel_to_patient(AWKWARD, corners)
+    expected = np.zeros((12, 20), dtype=bool)
+    expected[3:6, 5:8] = True
+
+    assert np.array_equal(geometry.pixels_inside(ring, AWKWARD, (12, 20)), expected)
+
+
+def test_pixels_inside_stop_at_the_edge_of_the_picture():
+    ring = geometry.voxel_to_patient(AWKWARD, [(0, -5, -5), (0, -5, 50), (0, 50, 50), (0, 50, -5)])
+
+    assert geometry.pixels_inside(ring, AWKWARD, (6, 7)).all()
+
+
+def test_an_outline_off_the_slice_is_seen_along_the_normal():
+    ring = placed([(-8, 4), (-4, 4), (-4, 8), (-8, 8)], AWKWARD, offset_mm=1.7)
+    on_slice = placed([(-8, 4), (-4, 4), (-4, 8), (-8, 8)], AWKWARD)
+    expected = geometry.pixels_inside(on_slice, AWKWARD, (40, 60))
+
+    assert np.allclose(geometry.in_slice_plane(ring, AWKWARD), on_slice)
+    assert np.array_equal(geometry.pixels_inside(ring, AWKWARD, (40, 60)), expected)
+
+
+def test_erosion_takes_one_layer():
+    mask = np.zeros((7, 7), dtype=bool)
+    mask[1:6, 1:6] = True
+
+    assert geometry.eroded(mask, 1).sum() == 9
+    assert geometry.eroded(mask, 0).sum() == 25

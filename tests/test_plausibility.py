@@ -1,0 +1,121 @@
+"""Cautions about images and numbers."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hips import series
+from scipy.spatial.transform import Rotation
+
+from ifi_mri import plausibility
+from ifi_mri.config import find_profile
+from ifi_mri.model import Caution, Finding, Grid, Measurement
+from ifi_mri.vocabulary import FindingName, MeasurementName, Side, Status
+
+
+def codes(cautions):
+    return [caution.code for caution in cautions]
+
+
+def tilted(degrees):
+    affine = np.eye(4)
+    turn = Rotation.from_euler("y", degrees, degrees=True).as_matrix()
+    affine[:3, :3] = turn @ np.array([[0, 0, 0.5], [0, 0.7, 0], [5, 0, 0]])
+    return series(grid=Grid.from_affine(affine, (9, 300, 600)))
+
+
+@pytest.mark.parametrize(("degrees", "expected"), [(9.9, []), (10.1, ["slices_tilted"])])
+def test_a_tilt_beyond_ten_degrees_is_a_caution(degrees, expected):
+    assert codes(plausibility.of_series(tilted(degrees))) == expected
+
+
+@pytest.mark.parametrize(("n_columns", "side", "expected"), [
+    (480, None, ["missing_laterality"]), (520, None, []), (480, Side.LEFT, [])
+])  # fmt: skip
+def test_a_picture_of_one_hip_whose_header_names_no_side_is_a_caution(n_columns, side, expected):
+    affine = np.array([[0, 0, -0.5, 9.0], [0, 0.7, 0, 0], [5, 0, 0, 0], [0, 0, 0, 1]])
+    one_hip = series(grid=Grid.from_affine(affine, (9, 300, n_columns)), laterality=side)
+
+    assert codes(plausibility.of_series(one_hip)) == expected
+
+
+def test_cautions_of_the_loader_are_passed_on():
+    own = Caution("missing_echo_time", "no echo time")
+
+    assert list(plausibility.of_series(dataclasses.replace(tilted(0), cautions=(own,)))) == [own]
+
+
+def test_fat_and_water_shift_by_the_bandwidth():
+    # 3.5 ppm of 127.73 MHz is 447 Hz: 1.79 pixels at 250 Hz a pixel, of 0.7 mm.
+    three_tesla = dataclasses.replace(tilted(0), field_strength_t=3.0, pixel_bandwidth_hz=250.0)
+    wide = dataclasses.replace(three_tesla, pixel_bandwidth_hz=1000.0)
+
+    assert plausibility.fat_water_shift_mm(three_tesla) == pytest.approx(1.252, abs=0.001)
+    assert codes(plausibility.of_series(three_tesla)) == ["fat_water_shift"]
+    assert codes(plausibility.of_series(wide)) == []
+    assert plausibility.fat_water_shift_mm(tilted(0)) is None
+
+
+def spaces(ifs, qfs, side=Side.LEFT):
+    return [
+        Measurement(name, side, value, "mm", 1.0, (0, 99), "", (), None, 1)
+        for name, value in (
+            (MeasurementName.ISCHIOFEMORAL_SPACE, ifs),
+            (MeasurementName.QUADRATUS_FEMORIS_SPACE, qfs),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ifs", "qfs", "expected"),
+    [
+        (20.0, 21.9, []),
+        (20.0, 22.1, ["qfs_above_ifs"]),
+        (2.9, 2.0, ["ifs_implausible"]),
+        (50.1, 20.0, ["ifs_implausible"]),
+        (3.0, 3.0, []),
+    ],
+)
+def test_numbers_that_do_not_look_like_a_hip_are_cautioned(ifs, qfs, expected):
+    found = list(plausibility.of_numbers(Side.LEFT, spaces(ifs, qfs)))
+
+    assert codes(found) == expected
+    assert all(caution.side is Side.LEFT for caution in found)
+    assert codes(plausibility.of_numbers(Side.RIGHT, spaces(ifs, qfs))) == []
+
+
+def test_an_unknown_age_under_an_adult_profile_is_a_caution():
+    adult = find_profile("singer2015")
+
+    assert codes(plausibility.of_person(None, adult)) == ["age_unknown"]
+    assert codes(plausibility.of_person(40.0, adult)) == []
+
+
+def test_cut_offs_from_a_secondary_source_are_cautioned():
+    assert codes(plausibility.of_person(40.0, find_profile("tosun2012_secondary"))) == [
+        "profile_not_verified"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "grade", "reader", "differ"),
+    [
+        (Status.ABSENT, 0, 0, False),
+        (Status.ABSENT, 0, 1, True),
+        (Status.PRESENT, 2, 1, False),
+        (Status.PRESENT, 3, 1, True),
+        (Status.PRESENT, 2, 0, True),
+        (Status.PRESENT, 2, None, False),
+    ],
+)
+def test_disagreement_with_the_reader_is_printed(status, grade, reader, differ):
+    finding = Finding(
+        FindingName.QUADRATUS_FEMORIS_OEDEMA,
+        Side.RIGHT,
+        status,
+        "",
+        grade=grade,
+        reader_grade=reader,
+    )
+
+    assert codes(plausibility.of_oedema(finding)) == (["oedema_grades_differ"] if differ else [])
