@@ -241,7 +241,7 @@ def test_a_side_that_was_not_measured_says_why_and_shows_no_number():
     right = section(tree, "right-hip")
     text = text_of(right)
     assert text.startswith("Right hip: not measured")
-    assert "No ischial_tuberosity landmark." in text
+    assert "No ischial tuberosity landmark." in text
     assert " mm" not in text
     assert list(right.iter("figure")) == []
     sides = [e.get("aria-labelledby") for e in tree.iter("section")]

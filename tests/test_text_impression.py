@@ -47,7 +47,7 @@ def test_each_side_gives_value_interval_status_and_cutoff():
 def test_what_was_not_measured_is_said_with_its_reason():
     text = flowing(text_of(example_report.without_right_side()))
     right = text.split("RIGHT HIP")[1].split("LEFT HIP")[0]
-    assert "Not measured: no ischial_tuberosity landmark (Ischiofemoral space (IFS)," in right
+    assert "Not measured: no ischial tuberosity landmark (Ischiofemoral space (IFS)," in right
     assert "mm (95 %" not in right
 
 

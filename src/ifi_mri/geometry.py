@@ -293,4 +293,10 @@ def eroded(mask: BoolArray, pixels: int) -> BoolArray:
     """Return a mask without its outermost ``pixels`` layers (4-connected)."""
     from scipy.ndimage import binary_erosion
 
-    return mask if pixels == 0 else np.asarray(binary_erosion(mask, iterations=pixels))
+    rows, columns = np.nonzero(mask)
+    if pixels == 0 or len(rows) == 0:
+        return mask
+    box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    inner = np.zeros_like(mask)
+    inner[box] = binary_erosion(mask[box], iterations=pixels)  # beyond the box there is nothing
+    return inner

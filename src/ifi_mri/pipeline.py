@@ -43,6 +43,7 @@ from ifi_mri.model import (
     Study,
     Volume,
 )
+from ifi_mri.reports.json_keys import SCHEMA_VERSION
 from ifi_mri.vocabulary import (
     FindingName,
     LandmarkName,
@@ -50,8 +51,6 @@ from ifi_mri.vocabulary import (
     Role,
     Side,
 )
-
-SCHEMA_VERSION = "1.0"
 
 #: Structures whose signal is measured: the slices of the fluid-sensitive series they lie on are
 #: the only pixels that the numbers need.

@@ -110,6 +110,14 @@ class HipRotation(StrEnum):
 DECIMALS: Final = {"mm": 1, "mm2": 0, "ml": 2, "deg": 1, "1": 2}
 
 
+def spoken(text: str) -> str:
+    """Return a text with the names of landmarks as they are spoken: ``no ischial tuberosity
+    landmark``."""
+    for name in LandmarkName:
+        text = text.replace(name.value, name.value.replace("_", " "))
+    return text
+
+
 def printed(value: float, unit: str) -> str:
     """Return a value with the decimals of its unit, without the unit: ``printed(12.34, "mm")`` is
     ``"12.3"``."""

@@ -78,7 +78,7 @@ def damage_cautions(problems: Sequence[str]) -> list[Caution]:
 
 def _check_whole(header: Header) -> None:
     """Refuse the file of an MR image whose header ends before it says which series it is."""
-    sop_class = Values.of(header).text(tag.SOP_CLASS_UID)
+    sop_class = Values.of(header).text(tag.SOP_CLASS_UID) or header.storage_class
     if sop_class and sop_class not in _MR_IMAGES:
         return
     if not _is_image(header):

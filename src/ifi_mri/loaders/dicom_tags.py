@@ -6,6 +6,7 @@ Tags are ``group << 16 | element``.  Names are those of DICOM PS3.6 in capitals.
 from typing import Final
 
 # --- which image it is --------------------------------------------------------------------------
+STORAGE_CLASS: Final = 0x00020002
 TRANSFER_SYNTAX: Final = 0x00020010
 CHARACTER_SET: Final = 0x00080005
 IMAGE_TYPE: Final = 0x00080008
@@ -139,7 +140,7 @@ def _wanted() -> frozenset[int]:
             found.add(value)
         elif isinstance(value, tuple):
             found.update(value)
-    return frozenset(found - SEQUENCES - {TRANSFER_SYNTAX, PIXEL_DATA})
+    return frozenset(found - SEQUENCES - {STORAGE_CLASS, TRANSFER_SYNTAX, PIXEL_DATA})
 
 
 WANTED: Final = _wanted()

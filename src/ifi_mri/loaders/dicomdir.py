@@ -1,6 +1,5 @@
 """DICOMDIR: the list of files on a hospital's CD (PS3.10 section 8, PS3.3 annex F)."""
 
-import struct
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -47,6 +46,7 @@ def _referenced(path: Path) -> list[str]:
     import warnings
 
     from pydicom import dcmread
+    from pydicom.errors import InvalidDicomError
 
     with Opener() as opener:
         source = opener.open(path)
@@ -60,7 +60,7 @@ def _referenced(path: Path) -> list[str]:
             records = dcmread(BytesIO(raw)).get("DirectoryRecordSequence", None) or []
             parts = [record.get("ReferencedFileID", None) for record in records]
             texts = [[part] if isinstance(part, str) else list(part) for part in parts if part]
-    except (*PYDICOM_ERRORS, struct.error) as problem:
+    except (InvalidDicomError, *PYDICOM_ERRORS) as problem:
         raise UnreadableImageError(
             f"{path.name}: is not a DICOMDIR that can be read ({problem}). Give the folder of the "
             "study instead."

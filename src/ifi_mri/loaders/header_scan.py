@@ -10,13 +10,20 @@ property test holds the two equal.
 
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ifi_mri.errors import UnreadableImageError
-from ifi_mri.loaders.dicom_tags import PIXEL_DATA, SEQUENCES, TRANSFER_SYNTAX, WANTED
+from ifi_mri.loaders.dicom_tags import (
+    PIXEL_DATA,
+    SEQUENCES,
+    STORAGE_CLASS,
+    TRANSFER_SYNTAX,
+    WANTED,
+)
 from ifi_mri.loaders.source_files import BytesFile, SourceFile
 
 if TYPE_CHECKING:
@@ -71,6 +78,8 @@ class Header:
 
     Attributes
     ----------
+    storage_class : str
+        MediaStorageSOPClassUID of the file meta information: what kind of file it is.
     pixel_offset : int or None
         Where the value of Pixel Data begins: in the file, or in the inflated dataset of a
         deflated file.  None without Pixel Data.
@@ -81,6 +90,7 @@ class Header:
     """
 
     path: Path
+    storage_class: str
     transfer_syntax: str
     little_endian: bool
     elements: Elements
@@ -110,21 +120,21 @@ def scan(source: SourceFile) -> Header | None:
         return _without_preamble(source, start)
     syntax = ""
     try:
-        syntax, position = _file_meta(start)
+        storage_class, syntax, position = _file_meta(start)
         if syntax == DEFLATED_LITTLE:
             source = BytesFile(source.path, inflated(source, position))
             position, start = 0, source.read(0, WINDOW_BYTES)
         elif syntax == EXPLICIT_BIG or not syntax.startswith(_STANDARD_SYNTAXES):
             raise _UnusualError
         walk = _Walk(source, start, explicit=syntax != IMPLICIT_LITTLE)
-        return walk.header(position, syntax)
+        return walk.header(position, storage_class, syntax)
     except (_UnusualError, struct.error):
         return scan_with_pydicom(source, syntax if syntax == DEFLATED_LITTLE else "")
 
 
-def _file_meta(start: bytes) -> tuple[str, int]:
-    """Return the transfer syntax and where the dataset begins (PS3.10 section 7.1)."""
-    syntax, position, end = "", 132, None
+def _file_meta(start: bytes) -> tuple[str, str, int]:
+    """Return storage class, transfer syntax and where the dataset begins (PS3.10 section 7.1)."""
+    storage_class, syntax, position, end = "", "", 132, None
     try:
         while start[position : position + 2] == b"\x02\x00":
             group, element, vr, length = _explicit_start(start, position)
@@ -136,6 +146,8 @@ def _file_meta(start: bytes) -> tuple[str, int]:
                 raise _UnusualError
             if group << 16 | element == TRANSFER_SYNTAX:
                 syntax = start[position : position + length].decode("ascii").rstrip("\0 ")
+            elif group << 16 | element == STORAGE_CLASS:
+                storage_class = start[position : position + length].decode("ascii").rstrip("\0 ")
             elif group << 16 | element == 0x00020000:
                 end = position + length + _long(start, position)[0]
             position += length
@@ -143,12 +155,12 @@ def _file_meta(start: bytes) -> tuple[str, int]:
         raise _UnusualError from problem
     if not syntax or position != end:
         raise _UnusualError
-    return syntax, position
+    return storage_class, syntax, position
 
 
 def dataset_offset(source: SourceFile) -> int:
     """Return where the dataset begins behind the file meta information."""
-    return _file_meta(source.read(0, WINDOW_BYTES))[1]
+    return _file_meta(source.read(0, WINDOW_BYTES))[2]
 
 
 def inflated(source: SourceFile, position: int) -> bytes:
@@ -182,7 +194,7 @@ class _Walk:
         self.window_start = 0
         self.explicit = explicit
 
-    def header(self, position: int, syntax: str) -> Header:
+    def header(self, position: int, storage_class: str, syntax: str) -> Header:
         """Walk from a position in the file to its pixel data or its end.
 
         The loop runs a hundred times a file and thousands of files are scanned: hence the local
@@ -231,8 +243,15 @@ class _Walk:
                     else self.source.read(value, length)
                 )
         return Header(
-            self.source.path, syntax, True, elements, pixel_offset, pixel_length, size
-        )  # fmt: skip
+            path=self.source.path,
+            storage_class=storage_class,
+            transfer_syntax=syntax,
+            little_endian=True,
+            elements=elements,
+            pixel_offset=pixel_offset,
+            pixel_length=pixel_length,
+            size=size,
+        )
 
     def _start_of(self, at: int) -> tuple[int, bool, int, int]:
         """Return the tag of the element at a place of the window, whether it is a sequence for
@@ -377,6 +396,7 @@ def scan_with_pydicom(source: SourceFile, syntax: str = "") -> Header:
             dataset = dcmread(content, stop_before_pixels=True, force=True, specific_tags=tags)
             elements = _raw_elements(dataset)
             found = str(dataset.file_meta.get("TransferSyntaxUID", "") or "")
+            storage_class = str(dataset.file_meta.get("MediaStorageSOPClassUID", "") or "")
     except PYDICOM_ERRORS as problem:
         raise UnreadableImageError(
             f"{source.path.name}: the DICOM header is damaged "
@@ -385,7 +405,7 @@ def scan_with_pydicom(source: SourceFile, syntax: str = "") -> Header:
     implicit, little = (bool(value) for value in dataset.original_encoding)
     syntax = syntax or found or (IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE)
     offset, length = _pixel_data(content, implicit, little)
-    return Header(source.path, syntax, little, elements, offset, length, source.size)
+    return Header(source.path, storage_class, syntax, little, elements, offset, length, source.size)
 
 
 def _raw_elements(dataset: "Dataset") -> Elements:
@@ -396,9 +416,19 @@ def _raw_elements(dataset: "Dataset") -> Elements:
             elements[number] = [_raw_elements(item) for item in dataset[tag].value]
         elif number in WANTED:
             raw = dataset.get_item(tag)
-            value = None if raw is None else raw.value
-            elements[number] = value if isinstance(value, bytes) else b""
+            elements[number] = _raw_value(None if raw is None else raw.value)
     return elements
+
+
+def _raw_value(value: object) -> bytes:
+    """Return the bytes of a value; pydicom has already decoded that of SpecificCharacterSet."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode("latin-1", "replace")
+    if isinstance(value, Sequence):
+        return "\\".join(str(part) for part in value).encode("latin-1", "replace")
+    return b""
 
 
 def _pixel_data(content: BytesIO, implicit: bool, little: bool) -> tuple[int | None, int | None]:

@@ -36,7 +36,7 @@ def dicom_files(phantom: Phantom) -> Iterator[tuple[PurePosixPath, bytes]]:
         series = study | _series_level(stack)
         protocol = stack.protocol
         folder = PurePosixPath(f"{protocol.number:03d}_{protocol.description.replace(' ', '_')}")
-        for index in range(len(stack.voxels)):
+        for index in range(stack.grid.shape[0]):
             number = stack.first_number + index
             yield folder / f"{number:04d}.dcm", _encoded(series | _instance_level(stack, index))
 

@@ -95,7 +95,7 @@ def _turned(stack: Stack, axes: str) -> tuple[np.ndarray, np.ndarray]:
         towards_first = axes[new] in "LPS"
         flip = (lps[nearest[old], old] > 0) != towards_first
         turn[old, new] = -1 if flip else 1
-        turn[old, 3] = stack.voxels.shape[old] - 1 if flip else 0
+        turn[old, 3] = stack.grid.shape[old] - 1 if flip else 0
         flips.append(slice(None, None, -1 if flip else 1))
     voxels = stack.voxels.transpose(order)[tuple(flips)]
     return voxels.astype("<i2"), lps @ turn

@@ -8,8 +8,8 @@ points of the slice thickness) are averaged.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from ifi_mri.phantom import surroundings
 from ifi_mri.phantom.hip import HipAnatomy
 from ifi_mri.phantom.protocols import Protocol
 from ifi_mri.phantom.scan import Raster
-from ifi_mri.phantom.shapes import Array, Box, Core
+from ifi_mri.phantom.shapes import Array, Core, Path
 from ifi_mri.phantom.signal import Texture, Tissue
 
 FloatImage: TypeAlias = npt.NDArray[np.float32]
@@ -38,12 +38,20 @@ _GAUSS_POINTS: Final = (-1 / math.sqrt(3), 1 / math.sqrt(3))
 _LEAST_EDGE: Final = 0.3
 
 
+class Oedema(NamedTuple):
+    """Where a layer takes up fluid, and its signal there over the rest's where fluid is bright."""
+
+    core: Core
+    radius: float
+    ratio: float
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One stroke: a tissue inside a shape that is grown by a radius.
 
     ``sign`` -1 mirrors it to the right; ``reach`` bounds radius and movement over all slices;
-    ``opacity`` 0 hides it.  ``oedema_ratio`` multiplies the signal where fluid is bright.
+    ``opacity`` 0 hides it.
     """
 
     tissue: Tissue
@@ -52,7 +60,7 @@ class Layer:
     sign: int = 1
     reach: float = 3.0
     opacity: float = 1.0
-    oedema_ratio: float = 1.0
+    oedema: Oedema | None = None
 
 
 def render(
@@ -69,6 +77,23 @@ def render(
     return voxels
 
 
+class _Window(NamedTuple):
+    """A run of rows and one of columns: first, and one after the last."""
+
+    row_run: tuple[int, int]
+    column_run: tuple[int, int]
+
+    @property
+    def rows(self) -> slice:
+        """The rows."""
+        return slice(*self.row_run)
+
+    @property
+    def columns(self) -> slice:
+        """The columns."""
+        return slice(*self.column_run)
+
+
 class _Painter:
     """Paints layers on the slices of one raster; remembers the distances to shapes it has seen."""
 
@@ -76,38 +101,47 @@ class _Painter:
         self._raster = raster
         self._protocol = protocol
         self.texture: Mapping[Tissue, FloatImage] = {}
-        self._edges: dict[tuple[Core, int, Box], tuple[FloatImage, FloatImage]] = {}
+        self._edges: dict[tuple[Core, int, _Window], tuple[FloatImage, FloatImage]] = {}
 
     def paint(self, image: FloatImage, strokes: tuple[Layer, ...]) -> None:
         """Paint one layer, as it is at each depth of the slice, over what is there."""
         first, *others = strokes
         if all(stroke.opacity == 0 for stroke in strokes):
             return
-        box = _grown(first)
-        rows = _span(self._raster.y, box.y_low, box.y_high)
-        columns = _span(self._raster.x * first.sign, box.x_low, box.x_high)
-        if rows.stop <= rows.start or columns.stop <= columns.start:
+        window = self._window(first)
+        if window is None:
             return
-        coverage = self._coverage(first, box, rows, columns)
+        coverage = self._coverage(first, window)
         for other in others:
             if other != first:
-                coverage += (self._coverage(other, box, rows, columns) - coverage) / np.float32(2)
-        part = image[rows, columns]
-        part += coverage * (self._signal(first, rows, columns) - part)
+                coverage += (self._coverage(other, window) - coverage) / np.float32(2)
+        part = image[window.rows, window.columns]
+        part += coverage * (self._signal(first, window) - part)
 
-    def _signal(self, layer: Layer, rows: slice, columns: slice) -> FloatImage | np.float32:
+    def _window(self, layer: Layer) -> _Window | None:
+        """Return the pixels that a layer may touch; None where there are none."""
+        box, reach = layer.core.box, layer.reach
+        rows = _span(self._raster.y, box.y_low - reach, box.y_high + reach)
+        columns = _span(self._raster.x * layer.sign, box.x_low - reach, box.x_high + reach)
+        return None if rows is None or columns is None else _Window(rows, columns)
+
+    def _signal(self, layer: Layer, window: _Window) -> FloatImage | np.float32:
         """Return the brightness of a layer in a window."""
-        signal = self._protocol.signals[layer.tissue]
-        if self._protocol.fluid_sensitive:
-            signal *= layer.oedema_ratio
+        signal = np.float32(self._protocol.signals[layer.tissue])
         texture = self.texture.get(layer.tissue)
-        return np.float32(signal) * (np.float32(1) if texture is None else texture[rows, columns])
+        if texture is not None:
+            return signal * texture[window.rows, window.columns]
+        if layer.oedema is None or not self._protocol.fluid_sensitive:
+            return signal
+        core, radius, ratio = layer.oedema
+        share = self._coverage(replace(layer, core=core, radius=radius, opacity=1.0), window)
+        return signal * (1 + np.float32(ratio - 1) * share)
 
-    def _coverage(self, layer: Layer, box: Box, rows: slice, columns: slice) -> FloatImage:
+    def _coverage(self, layer: Layer, window: _Window) -> FloatImage:
         """Return how much of each pixel of a window the layer covers, 0 to 1."""
-        key = layer.core, layer.sign, box
+        key = layer.core, layer.sign, window
         if key not in self._edges:
-            x, y = self._raster.x[columns] * layer.sign, self._raster.y[rows]
+            x, y = self._raster.x[window.columns] * layer.sign, self._raster.y[window.rows]
             self._edges[key] = _in_pixels(layer.core.distance(x, y), y, x)
         distance, per_mm = self._edges[key]
         inside = np.float32(layer.radius) * per_mm
@@ -131,19 +165,14 @@ def _in_pixels(distance: Array, y: Array, x: Array) -> tuple[FloatImage, FloatIm
     return (distance * per_mm).astype(np.float32), per_mm.astype(np.float32)
 
 
-def _grown(layer: Layer) -> Box:
-    box, reach = layer.core.box, layer.reach
-    return Box(box.x_low - reach, box.x_high + reach, box.y_low - reach, box.y_high + reach)
-
-
-def _span(centres: Array, low: float, high: float) -> slice:
-    """Return the run of evenly spaced centres that an interval and two more pixels hold; empty
+def _span(centres: Array, low: float, high: float) -> tuple[int, int] | None:
+    """Return the run of evenly spaced centres that an interval and two more pixels hold; None
     where that is fewer than two."""
     chosen = np.flatnonzero((centres >= low) & (centres <= high))
     if len(chosen) == 0:
-        return slice(0, 0)
-    run = slice(max(int(chosen[0]) - 2, 0), min(int(chosen[-1]) + 3, len(centres)))
-    return run if run.stop - run.start > 1 else slice(0, 0)
+        return None
+    first, end = max(int(chosen[0]) - 2, 0), min(int(chosen[-1]) + 3, len(centres))
+    return (first, end) if end - first > 1 else None
 
 
 # --- what is painted, back to front -------------------------------------------------------------
@@ -177,14 +206,17 @@ def _space(hip: HipAnatomy, z: float, sign: int) -> Iterator[Layer]:
     shown = 1.0 if hip.has_quadratus(z) else 0.0
     yield Layer(Tissue.NERVE, *hip.sciatic_nerve, sign, reach=8)
     yield Layer(Tissue.FAT, hip.quadratus, _FASCIA_MM, sign, opacity=shown)
-    yield Layer(Tissue.MUSCLE, hip.quadratus, 0.0, sign, opacity=shown)
-    if hip.oedema is not None:
-        ratio = hip.spec.oedema_ratio
-        yield Layer(Tissue.MUSCLE, hip.oedema, 0.0, sign, opacity=shown, oedema_ratio=ratio)
+    yield Layer(Tissue.MUSCLE, hip.quadratus, 0.0, sign, opacity=shown, oedema=_oedema(hip))
     yield Layer(Tissue.TENDON, *hip.hamstring, sign, reach=8)
     yield Layer(Tissue.TENDON, *hip.iliopsoas(z), sign, reach=12)
     yield from _bone(*hip.ischium, sign, reach=8)
     yield from _bone(hip.femur(z), 0.0, sign, reach=8)
+
+
+def _oedema(hip: HipAnatomy) -> Oedema | None:
+    if hip.oedema is None:
+        return None
+    return Oedema(Path((hip.oedema.middle,)), hip.oedema.radius, hip.spec.oedema_ratio)
 
 
 def _bone(core: Core, radius: float, sign: int, reach: float) -> Iterator[Layer]:

@@ -1,7 +1,9 @@
 """The series of the phantom: which slices, rendered, shaded, noisy, stored as whole numbers."""
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -52,10 +54,10 @@ class Stack:
 
     Attributes
     ----------
-    voxels : numpy.ndarray of shape (slices, rows, columns), float32
-        Whole numbers, as a scanner stores them; read-only.
     grid : Grid
-        Where they lie in patient LPS mm.
+        Where the voxels lie in patient LPS mm.
+    acquire : callable
+        Makes the voxels.
     first_number : int
         InstanceNumber of the first slice.
     """
@@ -63,10 +65,20 @@ class Stack:
     protocol: Protocol
     series_uid: str
     sop_instance_uids: tuple[str, ...]
-    voxels: FloatImage
     grid: Grid
     slice_thickness_mm: float
+    acquire: Callable[[], FloatImage] = field(repr=False)
     first_number: int = 1
+
+    @cached_property
+    def voxels(self) -> FloatImage:
+        """Voxels, shape (slices, rows, columns): whole numbers, as a scanner stores them.
+
+        Read-only; made when first asked for, as landmarks and truth need none.
+        """
+        voxels = np.ascontiguousarray(self.acquire())
+        voxels.flags.writeable = False
+        return voxels
 
     def volume(self, frame_of_reference_uid: str) -> Volume:
         """Return the stack as the pipeline knows one, its instances in files that do not exist."""
@@ -149,34 +161,36 @@ class Scanner:
         plane: "_Plane", first_number: int = 1,
     ) -> Stack:  # fmt: skip
         """Scan a raster whose samples are ``depth_mm`` deep along z, and lay it out as slices."""
-        generator = np.random.default_rng([self.scan.seed, protocol.number, first_number])
-        signal = self._signal(protocol, raster, depth_mm, generator)
-        if self.scan.snr is not None:
-            signal = with_rician_noise(signal, protocol.muscle / self.scan.snr, generator)
-        voxels = np.ascontiguousarray(plane.laid_out(np.rint(signal)))
-        voxels.flags.writeable = False
+
+        def acquire() -> FloatImage:
+            generator = np.random.default_rng([self.scan.seed, protocol.number, first_number])
+            return plane.laid_out(self._picked_up(protocol, raster, depth_mm, generator))
+
+        shape = tuple(raster.shape[axis] for axis in plane.axes)
         affine = patient_from_slice_frame(self.scan) @ raster.affine() @ plane.indices(raster.shape)
         what = f"{protocol.name}/{{}}".format
         return Stack(
             protocol=protocol,
             series_uid=made_up_uid(self.identity, protocol.name),
             sop_instance_uids=tuple(
-                made_up_uid(self.identity, what(first_number + k)) for k in range(len(voxels))
+                made_up_uid(self.identity, what(first_number + k)) for k in range(shape[0])
             ),
-            voxels=voxels,
-            grid=Grid.from_affine(affine, voxels.shape),
+            grid=Grid.from_affine(affine, shape),
             slice_thickness_mm=thickness_mm,
+            acquire=acquire,
             first_number=first_number,
         )
 
-    def _signal(
+    def _picked_up(
         self, protocol: Protocol, raster: Raster, depth_mm: float, generator: np.random.Generator
     ) -> FloatImage:
-        """Return what the coil picks up, without noise."""
+        """Return what the coil picks up and the scanner stores, shape (z, y, x)."""
         texture = Texture(raster.y, raster.x, protocol.septa, generator)
         signal = render(self.hips, raster, depth_mm, protocol, texture)
         signal *= coil_sensitivity(raster.y, raster.x, self.scan.shading).astype(np.float32)
-        return signal
+        if self.scan.snr is not None:
+            signal = with_rician_noise(signal, protocol.muscle / self.scan.snr, generator)
+        return np.rint(signal)
 
 
 @dataclass(frozen=True, slots=True)

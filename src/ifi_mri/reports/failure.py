@@ -21,17 +21,20 @@ from ifi_mri.reports import html_page
 
 #: What helps beside the error's own words, most specific kind first.
 ADVICE: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (ConfigError, "Settings and the clinical intake are described by `ifi-mri schema`."),
-    (SeriesNotFoundError, "`ifi-mri inspect STUDY` lists every series with its role and problems."),
-    (GeometryError, "`ifi-mri inspect STUDY` shows the geometry of every series."),
+    (ConfigError, "Settings and the clinical intake are described by the command ifi-mri schema."),
+    (
+        SeriesNotFoundError,
+        "The command ifi-mri inspect STUDY lists all series, roles and problems.",
+    ),
+    (GeometryError, "The command ifi-mri inspect STUDY shows the geometry of every series."),
     (UnreadableImageError, "Copy the study again from its source and compare the files' sizes."),
     (
         LandmarkMismatchError,
-        "`ifi-mri landmarks check LANDMARKS STUDY` compares a landmark file with a study.",
+        "The command ifi-mri landmarks check LANDMARKS STUDY compares landmarks with a study.",
     ),
     (
         LandmarkFormatError,
-        "`ifi-mri landmarks template --out FILE` writes a landmark file to fill in.",
+        "The command ifi-mri landmarks template --out FILE writes a landmark file to fill in.",
     ),
     (ReportError, "Check that the output folder exists, has room, and may be written."),
 )

@@ -10,7 +10,7 @@ from typing import Final
 
 from ifi_mri.model import Finding, Measurement, NotMeasured, OpenVolume, Report, Series, Study
 from ifi_mri.reports import words
-from ifi_mri.vocabulary import FindingName, Side, printed
+from ifi_mri.vocabulary import FindingName, Side, printed, spoken
 
 NAME: Final = "text"
 FILE_NAME: Final = "impression.txt"
@@ -117,7 +117,7 @@ def _not_measured(results: list[NotMeasured]) -> Iterator[str]:
     """Return what was not measured, measurements with one reason together."""
     for reason in dict.fromkeys(result.reason for result in results):
         names = [words.title(result.name) for result in results if result.reason == reason]
-        yield from _bullets([f"Not measured: {reason} ({', '.join(names)})."])
+        yield from _bullets([f"Not measured: {spoken(reason)} ({', '.join(names)})."])
 
 
 def _oedema(finding: Finding) -> str:

@@ -16,6 +16,7 @@ from ifi_mri.vocabulary import (
     Side,
     Status,
     printed,
+    spoken,
 )
 
 #: The six items that a statement of intended use names: indication, body part, population, user,
@@ -155,8 +156,8 @@ def chance(probability: float) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a clause as a sentence: capital first letter, full stop."""
-    text = text.strip()
+    """Return a clause as a sentence: capital first letter, full stop, landmarks as spoken."""
+    text = spoken(text.strip())
     if not text:
         return ""
     return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")

@@ -12,7 +12,7 @@ from ifi_mri.summary.axes import (
 )
 from ifi_mri.summary.catalogue import ENGLISH, Catalogue, listed, say
 from ifi_mri.summary.sides import STATEMENT, grades
-from ifi_mri.vocabulary import FindingName, MeasurementName, Side, Status, printed
+from ifi_mri.vocabulary import FindingName, MeasurementName, Side, Status, printed, spoken
 
 
 def impression(
@@ -49,7 +49,7 @@ def _numbers(
     words: Catalogue,
 ) -> str:
     taken = {m.name: m for m in measurements if m.side is side}
-    reasons = {m.name: m.reason for m in not_measured if m.side is side}
+    reasons = {m.name: spoken(m.reason) for m in not_measured if m.side is side}
     parts = list(_spaces(findings, taken, reasons, side, words))
     parts.append(_muscle(finding_of(findings, FindingName.QUADRATUS_FEMORIS_OEDEMA, side), words))
     return say(words, "impression.side", side=say(words, f"side.{side}"), parts="; ".join(parts))
