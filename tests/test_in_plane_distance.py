@@ -82,6 +82,25 @@ def test_a_slice_named_by_its_uid_wins_over_the_nearest_position():
     )
 
 
+def test_a_named_multi_frame_instance_leaves_the_choice_of_frame_to_the_position():
+    plain = series()
+    one_file = tuple(dataclasses.replace(i, sop_instance_uid="1.2.3") for i in plain.instances)
+    anatomy = dataclasses.replace(plain, instances=one_file)
+    marks = [
+        mark(name, at(k, right, 41), uid="1.2.3")
+        for name, k, right in (
+            ("ischial_tuberosity", 2, 100),
+            ("lesser_trochanter", 4, 80),
+            ("ischial_tuberosity", 4, 97),
+        )
+    ]
+
+    measured = ifs(*marks, anatomy=anatomy)
+
+    assert measured.value == pytest.approx(17.0)
+    assert measured.per_slice[0].instance_number == 5
+
+
 def test_outlines_are_measured_between_their_edges_not_their_vertices():
     measured = ifs(
         box("ischial_tuberosity", 3, 110, 20, 20, 60),

@@ -46,7 +46,7 @@ def test_every_format_offers_what_the_room_asks_for(name):
 
 def test_every_format_module_is_listed():
     folder = Path(landmark_files.__file__).parent
-    modules = {path.stem for path in folder.glob("*.py") if "\nSUFFIXES" in path.read_text()}
+    modules = {path.stem for path in folder.glob("*.py") if "\ndef claims(" in path.read_text()}
 
     assert modules == set(landmark_files.MODULES), "edit MODULES in src/ifi_mri/landmarks"
 
@@ -283,6 +283,15 @@ def test_one_reading_is_chosen_from_a_table_of_several(table, asked, x):
     found = landmark_files.read(table, **asked)
 
     assert [mark.points_mm[0][0] for mark in found.landmarks] == [x]
+
+
+def test_a_table_of_many_cases_is_read_once_and_chosen_from(table):
+    sets = landmark_files.read_sets(table)
+
+    assert len(sets) == 4
+    for one in sets:
+        asked = {"case_id": one.case_id, "reader": one.reader, "read": one.read}
+        assert landmark_files.choose(sets, **asked) == landmark_files.read(table, **asked) == one
 
 
 @pytest.mark.parametrize("asked", [{}, {"case_id": "c1"}, {"case_id": "c1", "reader": "R1"}])

@@ -241,7 +241,7 @@ def _run_case(
     from ifi_mri import clinical as clinical_files
     from ifi_mri import config as settings_files
     from ifi_mri import landmarks as landmark_files
-    from ifi_mri import loaders, pipeline
+    from ifi_mri import pipeline
 
     for path in (study_path, *landmark_paths):
         _must_exist(path)
@@ -251,7 +251,7 @@ def _run_case(
     _prepare(options.out)
     try:
         landmark_set = landmark_files.read_all(landmark_paths)
-        study = loaders.load_study(study_path)
+        study = pipeline.load_study(study_path, config)
         report = pipeline.analyse(study, landmark_set, intake, config)
         written = pipeline.write_report(report, study, options.out, formats)
     except ConfigError:
@@ -312,12 +312,12 @@ def _print_report(report: "Report", written: Sequence[Path]) -> None:
 
 def run_inspect(options: argparse.Namespace) -> int:
     """Show the series of a study, their geometry, roles and problems."""
-    from ifi_mri import inspection, loaders, pipeline
+    from ifi_mri import inspection, pipeline
     from ifi_mri.config import load_config
 
     _must_exist(options.study)
     config = load_config(options.config, anatomy=options.anatomy, fluid_sensitive=options.fluid)
-    study = loaders.load_study(options.study)
+    study = pipeline.load_study(options.study, config)
     choices = pipeline.choose_series(study, None, config)
     facts = inspection.inspect(study, choices, config)
     if options.json:
@@ -347,14 +347,14 @@ def run_schema(options: argparse.Namespace) -> int:
 def run_landmarks_check(options: argparse.Namespace) -> int:
     """Say what a landmark file holds and whether it belongs to a study."""
     from ifi_mri import landmarks as landmark_files
-    from ifi_mri import loaders, pipeline
+    from ifi_mri import pipeline
     from ifi_mri.config import load_config
 
     for path in (options.study, *options.landmarks):
         _must_exist(path)
     config = load_config(options.config, anatomy=options.anatomy, fluid_sensitive=options.fluid)
     landmark_set = landmark_files.read_all(options.landmarks)
-    study = loaders.load_study(options.study)
+    study = pipeline.load_study(options.study, config)
     anatomy, cautions = pipeline.check(study, landmark_set, config)
     if not options.quiet:
         print(landmark_files.describe(landmark_set))
@@ -369,9 +369,13 @@ def run_landmarks_convert(options: argparse.Namespace) -> int:
     from ifi_mri import landmarks as landmark_files
 
     _must_exist(options.source)
-    written = landmark_files.write(landmark_files.read(options.source), options.target)
+    landmark_set = landmark_files.read(options.source)
+    written = landmark_files.write(landmark_set, options.target)
     if not options.quiet:
         print(*written, sep="\n")
+        lost = landmark_files.not_kept(landmark_set, options.target)
+        if lost:
+            print(f"This format cannot hold, so these were left out: {', '.join(lost)}.")
     return DONE
 
 

@@ -160,6 +160,15 @@ def analyse(
     )
 
 
+def load_study(path: Path, config: Config) -> Study:
+    """Return a study as the settings read it: a site's own words for fat suppression, and the
+    volumes of 4-D NIfTI files that ``anatomy`` and ``fluid_sensitive`` name (``FILE#0``)."""
+    study = loaders.load_study(path, words=config.series_words)
+    for text in filter(None, (config.anatomy, config.fluid_sensitive)):
+        study = loaders.with_named_volume(study, text, config.series_words)
+    return study
+
+
 def write_report(
     report: Report,
     study: Study,
@@ -326,11 +335,13 @@ def _inputs(
         for instance in series.instances
         if instance.sop_instance_uid in used
     }
-    files = [(path, study.root, "image") for path in sorted(images)]
+    on_disk = {loaders.file_on_disk(path) for path in images}
+    files = [(path, study.root, "image") for path in sorted(on_disk)]
     files += [(path, path.parent, "landmarks") for path in landmark_set.sources]
     files += [(path, path.parent, "clinical") for path in (intake.sources if intake else ())]
     return tuple(
-        InputFile(_shown_path(path, root, study), _sha256(path), role) for path, root, role in files
+        InputFile(_shown_path(path, root, study), _sha256(path), role)
+        for path, root, role in dict.fromkeys(files)
     )
 
 

@@ -16,9 +16,9 @@ from typing import Any, Final, Protocol, cast
 
 from ifi_mri.errors import LandmarkError, LandmarkFormatError
 from ifi_mri.files import write_atomically
-from ifi_mri.landmarks import merging
 from ifi_mri.landmarks.belonging import check
 from ifi_mri.landmarks.contents import describe, what_is_there
+from ifi_mri.landmarks.merging import choose
 from ifi_mri.landmarks.shapes import AREAS
 from ifi_mri.landmarks.text_files import (
     is_dicom,
@@ -32,8 +32,9 @@ from ifi_mri.model import Landmark, LandmarkSet
 from ifi_mri.vocabulary import LandmarkName, Side
 
 __all__ = [
-    "MODULES", "LandmarkFormat", "check", "describe", "formats", "formats_sentence", "not_kept",
-    "read", "read_all", "schema", "template", "what_is_there", "write", "write_template",
+    "MODULES", "LandmarkFormat", "check", "choose", "describe", "formats", "formats_sentence",
+    "not_kept", "read", "read_all", "read_sets", "schema", "template", "what_is_there", "write",
+    "write_template",
 ]  # fmt: skip
 
 #: The formats, in the order in which they are asked whether a file is theirs.
@@ -124,10 +125,10 @@ def read_all(
     label_table: object = None,  # noqa: ARG001 - label maps are not read yet
 ) -> LandmarkSet:
     """Return the landmarks of several files or folders as one set; see `read`."""
-    sets = [one for path in paths for one in _sets_at(Path(path))]
+    sets = [one for path in paths for one in read_sets(path)]
     if not sets:
         raise LandmarkError("no landmark file was named. Name one.")
-    landmarks = merging.chosen(sets, case_id=case_id, reader=reader, read=read)
+    landmarks = choose(sets, case_id=case_id, reader=reader, read=read)
     if not landmarks.landmarks and not landmarks.observations:
         raise LandmarkFormatError(
             f"{landmarks.sources[0]}: holds no landmarks. Place some and save it again."
@@ -135,7 +136,12 @@ def read_all(
     return landmarks
 
 
-def _sets_at(path: Path) -> list[LandmarkSet]:
+def read_sets(path: Path | str) -> list[LandmarkSet]:
+    """Return every landmark set of a file or folder as it stands: not chosen from, not merged.
+
+    For callers that read a table of many cases once; `choose` takes one reading from it.
+    """
+    path = Path(path)
     if is_folder(path):
         return _sets_in_folder(path)
     head = read_head(path)

@@ -7,6 +7,7 @@ semicolons or tabs, as spreadsheets in many languages write it, if no position h
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,14 +29,22 @@ _DELIMITERS: Final = {"\t": "a tab", ";": "a semicolon", ",": "a comma"}
 
 
 class Row(NamedTuple):
-    """One row: where it stands, for messages, and its cells by column name."""
+    """One row: its line in the file, its cells, and where each column stands among them."""
 
-    where: str
-    cells: dict[str, str]
+    source: Path
+    line: int
+    cells: tuple[str, ...]
+    columns: dict[str, int]
+
+    @property
+    def where(self) -> str:
+        """The row's place, for messages."""
+        return f"{self.source}, line {self.line}"
 
     def cell(self, column: str) -> str:
         """Return a cell; blank where the table has no such column."""
-        return self.cells.get(column, "")
+        place = self.columns.get(column)
+        return "" if place is None else self.cells[place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +132,7 @@ def _expect_columns(
     needed, optional = tuple(needed), tuple(optional)
     missing = [column for column in needed if column not in columns]
     unknown = [column for column in columns if column not in (*needed, *optional)]
-    doubled = [column for column in columns if columns.count(column) > 1]
+    doubled = [column for column, times in Counter(columns).items() if times > 1]
     for problem, wrong in (("lacks", missing), ("has unknown", unknown), ("doubles", doubled)):
         if wrong:
             names = ", ".join(shown(column) for column in dict.fromkeys(wrong[:20]))
@@ -137,15 +146,15 @@ def _rows(text: str, columns: tuple[str, ...], delimiter: str, source: Path) -> 
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     filled = (cells for cells in reader if any(cell.strip() for cell in cells))
     next(filled, None)
+    places = {column: place for place, column in enumerate(columns)}
     for cells in filled:
-        where = f"{source}, line {reader.line_num}"
         if len(cells) != len(columns):
             raise LandmarkFormatError(
-                f"{where}: has {len(cells)} fields, the header has {len(columns)}. Fields part at "
-                f"{_DELIMITERS[delimiter]}; write decimals with a point and quote texts that hold "
-                "it."
+                f"{source}, line {reader.line_num}: has {len(cells)} fields, the header has "
+                f"{len(columns)}. Fields part at {_DELIMITERS[delimiter]}; write decimals with a "
+                "point and quote texts that hold it."
             )
-        yield Row(where, dict(zip(columns, (cell.strip() for cell in cells), strict=True)))
+        yield Row(source, reader.line_num, tuple(cell.strip() for cell in cells), places)
 
 
 def _has_decimal_commas(

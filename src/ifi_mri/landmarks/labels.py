@@ -8,6 +8,7 @@ points or copies (``IFS-L-1``, ``IFS-L_2``) and say nothing about the structure.
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
@@ -82,6 +83,7 @@ def label_of(name: LandmarkName, side: Side | None) -> str:
     return f"{short}-{side.letter}" if side else short
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Label | None:
     """Return what a label says, or None where it names no known structure."""
     return None if len(text) > _LONGEST_LABEL else _label(_words_without_numbers(text))

@@ -24,7 +24,7 @@ _STATUSES: Final = ("draft", "proposed", "final")
 _MOST_LISTED: Final = 10
 
 
-def chosen(
+def choose(
     sets: Sequence[LandmarkSet],
     *,
     case_id: str | None = None,

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictInt
 
 from ifi_mri.config import check_settings
 from ifi_mri.errors import LandmarkFormatError
@@ -91,7 +91,7 @@ class NativeFile(_Strict):
     read: Annotated[StrictInt, Field(ge=1)] | None = None
     placed_at: Time | None = None
     status: Literal["draft", "proposed", "final"] | None = None
-    landmarks: list[NativeLandmark]
+    landmarks: Annotated[list[NativeLandmark], FailFast()]
     observations: list[NativeObservation] = []
 
 

@@ -17,8 +17,8 @@ HEAD_BYTES: Final = 64 * 1024
 #: A set of one case is some 100 kB; this is eighty times as much.
 LARGEST_CASE_BYTES: Final = 8 * 1024**2
 
-#: A table may hold a cohort: 10,000 cases with outlines are some 40 MB.
-LARGEST_TABLE_BYTES: Final = 64 * 1024**2
+#: A table may hold a cohort: 10,000 cases with outlines are some 25 MB.
+LARGEST_TABLE_BYTES: Final = 32 * 1024**2
 
 #: Characters of a file that an error message quotes at most.
 LONGEST_QUOTE: Final = 60

@@ -148,13 +148,15 @@ def by_slice(landmarks: Iterable[Landmark], series: Series) -> dict[int, list[La
 
 
 def slice_index(landmark: Landmark, series: Series) -> int:
-    """Return the slice that a landmark lies on: the one it names, else the nearest."""
-    for index, instance in enumerate(series.instances):
-        if landmark.sop_instance_uid and instance.sop_instance_uid == landmark.sop_instance_uid:
-            return index
-    grid = _grid(series)
-    coordinate = geometry.slice_coordinate(grid.affine, landmark.points_mm).mean()
-    return int(np.clip(np.rint(coordinate), 0, grid.shape[0] - 1))
+    """Return the slice that a landmark lies on: the nearest of those that the instance it names
+    holds (several in a multi-frame file), of all where it names none."""
+    coordinate = geometry.slice_coordinate(_grid(series).affine, landmark.points_mm).mean()
+    named = [
+        index
+        for index, instance in enumerate(series.instances)
+        if landmark.sop_instance_uid and instance.sop_instance_uid == landmark.sop_instance_uid
+    ]
+    return min(named or range(len(series.instances)), key=lambda index: abs(index - coordinate))
 
 
 def slice_position_mm(series: Series, index: int) -> float:
