@@ -13,6 +13,7 @@ from ifi_mri.phantom.render import render
 from ifi_mri.phantom.scan import Scan, axial_raster
 from ifi_mri.phantom.series import Stack
 from ifi_mri.phantom.signal import FLUID, MUSCLE_FLUID, T1, Texture, Tissue, coil_sensitivity
+from ifi_mri.phantom.surroundings import SMALL
 from ifi_mri.vocabulary import LandmarkName, Side
 
 CLEAN = {"snr": None, "shading": 0.0}
@@ -87,8 +88,9 @@ def test_at_the_ends_of_the_ischiofemoral_space_there_is_cortex_and_none_before_
 )
 def test_muscle_signals_inside_the_outlines_are_exact(left: HipSpec, right: HipSpec) -> None:
     phantom = make_phantom(
-        left, right, fluid_pixel_mm=(0.6, 0.9), slice_spacing_mm=4, pose_deg=(9, 8, -7), **CLEAN
-    )
+        left, right, pixel_mm=(1.2, 1.0), fluid_pixel_mm=(0.6, 0.9),
+        slice_spacing_mm=4, n_slices=13, pose_deg=(9, 8, -7), **CLEAN,
+    )  # fmt: skip
     for side, spec in ((Side.LEFT, left), (Side.RIGHT, right)):
         outlines = marks(phantom, side, LandmarkName.QUADRATUS_FEMORIS)
         assert len(outlines) == 11
@@ -137,7 +139,7 @@ def test_oedema_is_not_seen_on_t1() -> None:
 
 
 def test_noise_is_muscle_over_snr_and_rician_in_air() -> None:
-    noisy = make_phantom(None, HipSpec(), snr=16, shading=0, fluid_sequence="t2_fs")
+    noisy = make_phantom(None, HipSpec(), n_slices=12, snr=16, shading=0, fluid_sequence="t2_fs")
     reference = np.concatenate(
         [
             pixels(noisy.fluid_sensitive, mark, 1)
@@ -190,18 +192,19 @@ def test_equal_hips_are_drawn_as_mirror_images() -> None:
     assert not np.allclose(drawn, mirrored, atol=50)
 
 
-def test_a_pixel_half_covered_by_a_straight_edge_is_half_bright() -> None:
-    # The tuberosity's medial face runs obliquely; mean coverage along it is unbiased.
-    phantom = make_phantom(None, HipSpec(), pixel_mm=(1.5, 0.7), n_slices=3, **CLEAN)
-    hip = phantom.hip(Side.RIGHT)
-    assert hip is not None
-    raster = axial_raster(phantom.scan, (1.5, 0.7), Side.RIGHT)
-    distance = hip.anatomy.quadratus.distance(-raster.x, raster.y)
-    dark = np.where(distance < 3, 1.0, 0.0)  # muscle and the rim of fat around it
-    painted = phantom.anatomy.voxels[1]
-    fat = T1[Tissue.FAT]
-    covered = np.clip((fat - painted) / (fat - MUSCLE_T1), 0, 1)[(distance < 0.0) & (dark > 0)]
-    assert covered.mean() == pytest.approx(1, abs=0.12)
+@pytest.mark.parametrize("pixel_mm", [(0.5, 0.5), (1.5, 0.7), (0.9, 1.8)])
+def test_partial_volume_keeps_the_area_of_a_small_structure(pixel_mm: tuple[float, float]) -> None:
+    # A vessel that lies alone in fat: its darkness summed up is its area.
+    vessel = next(part for part in SMALL if part.radius == 2.2)
+    raster = axial_raster(Scan(n_slices=3), pixel_mm, None)
+    texture = _NoTexture(raster.y, raster.x, 0.0, np.random.default_rng(0))
+    image = render({1: (build_hip(HipSpec()), 0.0)}, raster, 4.0, ANATOMY, texture)[1]
+    distance = vessel.core.distance(raster.x, raster.y) - vessel.radius
+    around = (distance > 1.5) & (distance < 3)
+    assert image[around].min() == image[around].max() == T1[Tissue.FAT]
+    share = (T1[Tissue.FAT] - image[distance < 2]) / (T1[Tissue.FAT] - T1[vessel.tissue])
+    area = share.sum() * pixel_mm[0] * pixel_mm[1]
+    assert area == pytest.approx(np.pi * vessel.radius**2, rel=0.04)
 
 
 def test_the_bright_and_dark_tissues_of_both_sequences() -> None:

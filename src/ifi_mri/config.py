@@ -52,8 +52,8 @@ class SeriesWords(Settings):
     dixon: tuple[str, ...] = ("dixon", "ideal", "mdixon", "flex", "lava")
     not_for_measuring: tuple[str, ...] = (
         "localizer", "localiser", "scout", "survey", "loc", "calibration", "asset", "adc", "dwi",
-        "diffusion", "trace", "perfusion", "mip", "subtraction", "subtr", "projection", "screenshot",
-        "fat only", "in phase", "out phase", "opp phase", "mosaic",
+        "diffusion", "trace", "perfusion", "mip", "subtraction", "subtr", "projection",
+        "screenshot", "fat only", "in phase", "out phase", "opp phase", "mosaic",
     )  # fmt: skip
 
 

@@ -1,11 +1,16 @@
-"""What a study holds: its series, their geometry, plane, role and every problem."""
+"""What a study holds: its series, their geometry, plane, role and every problem.
+
+Of the series that play a role the middle slice is looked at too: which side it shows, and whether
+it has a void as metal leaves it.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
-from ifi_mri import geometry, selection
+from ifi_mri import body, geometry, loaders, plausibility, selection
 from ifi_mri.config import Config
-from ifi_mri.model import Series, SeriesChoice, Study
+from ifi_mri.errors import StudyError
+from ifi_mri.model import Caution, Series, SeriesChoice, Study
 
 
 def inspect(study: Study, choices: Sequence[SeriesChoice], config: Config) -> dict[str, Any]:
@@ -31,12 +36,19 @@ def inspect(study: Study, choices: Sequence[SeriesChoice], config: Config) -> di
             }
             for choice in choices
         },
-        "cautions": [{"code": c.code, "text": c.text} for c in study.cautions],
+        "cautions": _as_values(study.cautions),
     }
+
+
+def _as_values(cautions: Sequence[Caution]) -> list[dict[str, str]]:
+    return [{"code": caution.code, "text": caution.text} for caution in cautions]
 
 
 def _series(series: Series, choices: Sequence[SeriesChoice], config: Config) -> dict[str, Any]:
     weighted = selection.weighting(series, config)
+    role = next((str(c.role) for c in choices if c.series is series), None)
+    picture, seen = _picture(series) if role else ({}, [])
+    cautions = [*plausibility.of_series(series), *seen] if role else series.cautions
     return {
         "label": series.label,
         "series_uid": series.series_uid,
@@ -44,7 +56,7 @@ def _series(series: Series, choices: Sequence[SeriesChoice], config: Config) -> 
         "description": series.description,
         "format": series.format,
         "modality": series.modality,
-        "role": next((str(c.role) for c in choices if c.series is series), None),
+        "role": role,
         "why_no_role": selection.why_unusable(series, config),
         "weighting": weighted[0] if weighted else None,
         "weighting_evidence": weighted[1] if weighted else None,
@@ -59,9 +71,29 @@ def _series(series: Series, choices: Sequence[SeriesChoice], config: Config) -> 
         "patient_position": series.patient_position,
         "frame_of_reference_uid": series.frame_of_reference_uid,
         "n_instances": len(series.instances),
+        "sides_shown": picture.get("sides_shown", []),
+        "widest_void_mm": picture.get("widest_void_mm"),
         "problem": series.refusal,
-        "cautions": [{"code": c.code, "text": c.text} for c in series.cautions],
+        "cautions": _as_values(cautions),
     }
+
+
+def _picture(series: Series) -> tuple[dict[str, Any], list[Caution]]:
+    """Return what the middle slice of a series shows; nothing where it cannot be read, which its
+    own caution then says."""
+    assert series.grid is not None
+    middle = series.instances[len(series.instances) // 2].position_mm
+    try:
+        volume = loaders.load_volume(series, near=[middle])
+    except StudyError as error:
+        return {}, [Caution("unreadable_picture", str(error))]
+    picture = volume.voxels[0]
+    shown = body.sides_shown(body.extent(picture, volume.affine))
+    facts = {
+        "sides_shown": [str(side) for side in shown],
+        "widest_void_mm": round(body.widest_void_mm(picture, volume.affine), 1),
+    }
+    return facts, list(plausibility.of_picture(picture, series))
 
 
 def _geometry(series: Series) -> dict[str, Any]:
@@ -89,8 +121,10 @@ def as_text(facts: dict[str, Any]) -> str:
         )
         lines.append(f"{role}: {shown} - {choice['reason']}")
     for series in facts["series"]:
-        lines += [f"problem: {series['problem']}"] if series["problem"] else []
-        lines += [f"caution: {c['text']}" for c in series["cautions"]]
+        if series["problem"]:
+            lines.append(f"problem: {series['problem']}")
+        else:
+            lines += [f"caution: {c['text']}" for c in series["cautions"]]
     lines += [f"caution: {c['text']}" for c in facts["cautions"]]
     if facts["n_ignored_files"]:
         lines.append(f"{facts['n_ignored_files']} files that are no images were passed over.")
@@ -98,7 +132,18 @@ def as_text(facts: dict[str, Any]) -> str:
 
 
 def _table(series: Sequence[dict[str, Any]]) -> str:
-    header = ("series", "plane", "tilt", "slices", "size", "pixel mm", "spacing mm", "kind", "role")
+    header = (
+        "series",
+        "plane",
+        "tilt",
+        "slices",
+        "size",
+        "pixel mm",
+        "spacing mm",
+        "kind",
+        "side",
+        "role",
+    )
     rows = [header, *(_row(one) for one in series)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     return "\n".join(
@@ -112,7 +157,7 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
     kind = f"{one['weighting'] or one['modality'] or '?'}{fat_suppressed}"
     role = one["role"] or ("refused" if one["problem"] else "-")
     if one["shape"] is None:
-        return one["label"], "-", "-", str(one["n_instances"]), "-", "-", "-", kind, role
+        return one["label"], "-", "-", str(one["n_instances"]), "-", "-", "-", kind, "-", role
     n_slices, n_rows, n_columns = one["shape"]
     between_rows, between_columns = one["pixel_spacing_mm"]
     return (
@@ -124,5 +169,6 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
         f"{between_columns:.2f} x {between_rows:.2f}",
         f"{one['slice_spacing_mm']:.2f}",
         kind,
+        one["laterality"] or "+".join(one["sides_shown"]) or "-",
         role,
     )

@@ -100,7 +100,8 @@ def analyse(
     choices = choose_series(study, landmarks, config)
     anatomy = _anatomy(choices)
     cautions = [*study.cautions, *landmark_files.check(landmarks, study, anatomy)]
-    midline_volume = _check_midline(landmarks, anatomy)
+    picture, picture_cautions = _look_at_picture(landmarks, anatomy)
+    cautions += picture_cautions
     hips = [_hip(side, landmarks, choices) for side in Side]
     results = [result for hip in hips for result in measurements.measure(hip, config)]
     intake = clinical or ClinicalIntake()
@@ -125,7 +126,7 @@ def analyse(
     not_measured = [result for result in results if isinstance(result, NotMeasured)]
     cautions += _cautions(choices, measured, found)
     cautions += plausibility.of_person(age_years, profile)
-    inputs = _inputs(study, landmarks, clinical, hips, measured, midline_volume)
+    inputs = _inputs(study, landmarks, clinical, hips, measured, picture)
     diagnostic = summary.write(found, measured, not_measured, clinical, age_years=age_years)
     return Report(
         schema_version=SCHEMA_VERSION,
@@ -209,8 +210,8 @@ def check(
     """
     anatomy = _anatomy(choose_series(study, landmarks, config))
     cautions = landmark_files.check(landmarks, study, anatomy)
-    _check_midline(landmarks, anatomy)
-    return anatomy, cautions
+    _, picture_cautions = _look_at_picture(landmarks, anatomy)
+    return anatomy, (*cautions, *picture_cautions)
 
 
 def _share_frame(first: Series, second: Series) -> bool:
@@ -258,29 +259,29 @@ def _signal_points(marks: Iterable[Landmark]) -> list[Point]:
 def _inside(points: Sequence[Point], series: Series) -> tuple[list[Point], str]:
     """Return the points that lie on a series' slices, and why there are none."""
     assert series.grid is not None
-    n_slices = series.grid.shape[0]
+    if not points:
+        return [], "nothing is marked"
+    last = series.grid.shape[0] - 0.5
     coordinates = geometry.slice_coordinate(series.grid.affine, points)
-    near = [
-        point
-        for point, coordinate in zip(points, coordinates, strict=True)
-        if -0.5 <= coordinate <= n_slices - 0.5
-    ]
-    beyond = np.maximum(-0.5 - coordinates, coordinates - (n_slices - 0.5)).min()
-    gap_mm = beyond * series.grid.slice_spacing_mm
+    beyond = np.maximum(-0.5 - coordinates, coordinates - last)
+    near = [point for point, by in zip(points, beyond, strict=True) if by <= 0]
+    gap_mm = float(beyond.min()) * series.grid.slice_spacing_mm
     return near, f"the outlines lie {gap_mm:.0f} mm beyond the slices of {series.label}"
 
 
-def _check_midline(landmark_set: LandmarkSet, anatomy: Series) -> Volume | None:
-    """Check the sides against the body in the picture; return the slice that was looked at."""
+def _look_at_picture(
+    landmark_set: LandmarkSet, anatomy: Series
+) -> tuple[Volume | None, tuple[Caution, ...]]:
+    """Return the slice of the first marked bone, with what it says of sides and metal."""
     bones = [mark for mark in landmark_set.landmarks if mark.name in midline.BONES]
-    if not bones:
-        return None
-    near, _ = _inside([bones[0].points_mm[0]], anatomy)
+    near, _ = _inside([mark.points_mm[0] for mark in bones[:1]], anatomy)
     if not near:
-        return None
+        return None, ()
     volume = loaders.load_volume(anatomy, near=near)
-    midline.check_sides(landmark_set, volume)
-    return volume
+    return volume, (
+        *midline.check_sides(landmark_set, volume),
+        *plausibility.of_picture(volume.voxels[0], anatomy),
+    )
 
 
 def _person(study: Study, intake: ClinicalIntake) -> tuple[float | None, str | None]:
@@ -320,13 +321,13 @@ def _inputs(
     intake: ClinicalIntake | None,
     hips: Iterable[Hip],
     measured: Iterable[Measurement],
-    midline_volume: Volume | None,
+    picture: Volume | None,
 ) -> tuple[InputFile, ...]:
     """Return the files that the numbers were made from, each once, with its SHA-256."""
     used = {value.sop_instance_uid for m in measured for value in m.per_slice}
     volumes = [volume for hip in hips for volume in hip.volumes.values()]
-    if midline_volume is not None:
-        volumes.append(midline_volume)
+    if picture is not None:
+        volumes.append(picture)
     images = {instance.path for volume in volumes for instance in volume.instances}
     images |= {
         instance.path

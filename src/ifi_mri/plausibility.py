@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from ifi_mri import geometry
+from ifi_mri import body, geometry
 from ifi_mri.config import ADULT_FROM_YEARS, CutoffProfile
 from ifi_mri.model import Caution, Finding, Grid, Measurement, Series
 from ifi_mri.vocabulary import MeasurementName, Side, Status, printed
@@ -65,6 +65,20 @@ def field_width_mm(grid: Grid) -> float:
     _, n_rows, n_columns = grid.shape
     corners = [(0, r, c) for r in (-0.5, n_rows - 0.5) for c in (-0.5, n_columns - 0.5)]
     return float(np.ptp(geometry.voxel_to_patient(grid.affine, corners)[:, 0]))
+
+
+def of_picture(picture: body.Picture, series: Series) -> Iterator[Caution]:
+    """Yield a caution where a slice of a series has a void as metal leaves it."""
+    if series.grid is None:
+        return
+    void_mm = body.widest_void_mm(picture, series.grid.affine)
+    if void_mm > body.MIN_VOID_WIDTH_MM:
+        yield Caution(
+            "metal_suspected",
+            f"{series.label} has a spot {void_mm:.0f} mm wide without signal inside the body: "
+            f"metal or gas. Metal bends the picture around it, and after hip surgery impingement "
+            f"is a question of its own; check the distances by eye.",
+        )
 
 
 def fat_water_shift_mm(series: Series) -> float | None:

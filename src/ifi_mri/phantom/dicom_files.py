@@ -15,7 +15,6 @@ from ifi_mri.geometry import position_along_normal_mm
 from ifi_mri.phantom import protocols
 from ifi_mri.phantom.series import MR_IMAGE_STORAGE, Stack, made_up_uid
 from ifi_mri.phantom.synthetic_study import Phantom
-from ifi_mri.vocabulary import Side
 
 _DATE: Final = "20200101"
 _TIME: Final = "120000"
@@ -73,10 +72,9 @@ def _study_level(phantom: Phantom) -> dict[str, Any]:
 
 def _body_part(phantom: Phantom) -> dict[str, str]:
     """Return body part, and the side where one hip alone was scanned."""
-    if phantom.left and phantom.right:
+    if phantom.only is None:
         return {"BodyPartExamined": "PELVIS"}
-    side = Side.RIGHT if phantom.left is None else Side.LEFT
-    return {"BodyPartExamined": "HIP", "Laterality": side.letter}
+    return {"BodyPartExamined": "HIP", "Laterality": phantom.only.letter}
 
 
 def _series_level(stack: Stack) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def nifti_files(
             continue
         stem = f"{stack.protocol.number}_{stack.protocol.description.replace(' ', '_')}"
         yield PurePosixPath(f"{stem}.nii.gz"), _gzipped(_image(stack, axes))
-        yield PurePosixPath(f"{stem}.json"), _sidecar(stack)
+        yield PurePosixPath(f"{stem}.json"), _sidecar(stack, "HIP" if phantom.only else "PELVIS")
 
 
 def check_axes(axes: str) -> None:
@@ -109,11 +109,12 @@ def _gzipped(content: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _sidecar(stack: Stack) -> bytes:
+def _sidecar(stack: Stack, body_part: str) -> bytes:
     """Return the sidecar; times in seconds, as in BIDS."""
     affine = stack.grid.affine
     orientation = [*affine[:3, 2], *affine[:3, 1]] / np.repeat(stack.grid.pixel_spacing_mm[::-1], 3)
     content = _technique(stack.protocol) | {
+        "BodyPartExamined": body_part,
         "SliceThickness": stack.slice_thickness_mm,
         "SpacingBetweenSlices": stack.grid.slice_spacing_mm,
         "ImageOrientationPatientDICOM": orientation.tolist(),
@@ -132,7 +133,6 @@ def _technique(protocol: Protocol) -> dict[str, Any]:
         "MagneticFieldStrength": protocols.FIELD_STRENGTH_T,
         "Manufacturer": protocols.MANUFACTURER,
         "ManufacturersModelName": protocols.MODEL,
-        "BodyPartExamined": "PELVIS",
         "PatientPosition": "HFS",
         "SeriesNumber": protocol.number,
         "SeriesDescription": protocol.description,

@@ -53,6 +53,11 @@ class Phantom:
         """Return what one side was asked to be like; None where it was not scanned."""
         return self.left if side is Side.LEFT else self.right
 
+    @property
+    def only(self) -> Side | None:
+        """The side that alone was scanned, if one was."""
+        return _only(self.left, self.right)
+
     def hip(self, side: Side) -> PlacedHip | None:
         """Return the anatomy of one side in its place; None where it was not scanned."""
         spec = self.spec(side)
@@ -224,8 +229,7 @@ def make_phantom(
     )
     _check_sides(left, right, scan)
     identity = json.dumps([_plain(left), _plain(right), _plain(scan)], sort_keys=True)
-    only = Side.RIGHT if left is None else Side.LEFT if right is None else None
-    scanner = Scanner(_by_sign(left, right, scan), scan, only, identity)
+    scanner = Scanner(_by_sign(left, right, scan), scan, _only(left, right), identity)
     return Phantom(
         left=left,
         right=right,
@@ -258,6 +262,12 @@ def _check_sides(left: HipSpec | None, right: HipSpec | None, scan: Scan) -> Non
 
 def _plain(settings: HipSpec | Scan | None) -> dict[str, Any] | None:
     return None if settings is None else asdict(settings)
+
+
+def _only(left: HipSpec | None, right: HipSpec | None) -> Side | None:
+    if left is None:
+        return Side.RIGHT
+    return Side.LEFT if right is None else None
 
 
 def _by_sign(left: HipSpec | None, right: HipSpec | None, scan: Scan) -> Hips:

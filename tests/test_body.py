@@ -1,0 +1,119 @@
+"""The body in the picture: its midline, the side it shows, voids; quiet where it cannot tell."""
+
+import numpy as np
+import pytest
+from hips import mark
+
+from ifi_mri import body
+from ifi_mri.errors import LandmarkMismatchError
+from ifi_mri.landmarks.midline import check_sides
+from ifi_mri.model import LandmarkSet, Volume
+from ifi_mri.vocabulary import Side
+
+
+def pelvis(centre_mm=0.0, half_width_mm=180.0, field_mm=420.0, flip=1.0, level=100.0, voids=()):
+    """Return a slice with an elliptical body; with flip -1 columns run to the patient's right."""
+    pixel_mm, n = 2.0, int(field_mm / 2)
+    x = (np.arange(n) - (n - 1) / 2) * pixel_mm * flip
+    y = (np.arange(n) - (n - 1) / 2) * pixel_mm
+    inside = ((x[None] - centre_mm) / half_width_mm) ** 2 + (y[:, None] / 110.0) ** 2 < 1
+    for void_x, void_y, radius in voids:
+        inside &= (x[None] - void_x) ** 2 + (y[:, None] - void_y) ** 2 > radius**2
+    noise = np.abs(np.random.default_rng(0).normal(0, 2, (n, n)))
+    affine = np.array(
+        [[0, 0, pixel_mm * flip, x[0]], [0, pixel_mm, 0, y[0]], [5.0, 0, 0, 0], [0, 0, 0, 1]]
+    )
+    return Volume((inside * level + noise)[None].astype(np.float32), affine, None, "1", ())
+
+
+def extent(volume):
+    return body.extent(volume.voxels[0], volume.affine)
+
+
+@pytest.mark.parametrize("flip", [1.0, -1.0])
+@pytest.mark.parametrize("centre_mm", [0.0, 17.0])
+def test_the_middle_of_the_body_is_the_midline_whichever_way_columns_run(flip, centre_mm):
+    midline_mm = body.midline_x_mm(extent(pelvis(centre_mm, flip=flip)))
+
+    assert midline_mm == pytest.approx(centre_mm, abs=2.5)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        pelvis(half_width_mm=100),  # one thigh
+        pelvis(half_width_mm=260),  # cut off at both edges
+        pelvis(centre_mm=60),  # cut off at one edge
+        pelvis(level=0.0),  # nothing there
+        pelvis(level=np.nan),
+    ],
+)
+def test_a_picture_without_both_sides_of_the_body_has_no_midline(picture):
+    assert body.midline_x_mm(extent(picture)) is None
+
+
+@pytest.mark.parametrize("flip", [1.0, -1.0])
+@pytest.mark.parametrize(
+    ("centre_mm", "half_width_mm", "shown"),
+    [
+        (0, 180, (Side.RIGHT, Side.LEFT)),
+        (-190, 180, (Side.LEFT,)),  # runs out towards the patient's right: the left hip
+        (190, 180, (Side.RIGHT,)),
+        (-60, 180, ()),  # a pelvis that lies askew in its picture
+        (0, 260, ()),
+        (0, 100, ()),
+    ],
+)
+def test_the_side_shown_is_where_the_skin_is(flip, centre_mm, half_width_mm, shown):
+    assert body.sides_shown(extent(pelvis(centre_mm, half_width_mm, flip=flip))) == shown
+
+
+@pytest.mark.parametrize("flip", [1.0, -1.0])
+def test_a_bone_on_the_other_side_of_the_midline_stops_the_case(flip):
+    picture = pelvis(17.0, flip=flip)
+    left = LandmarkSet((mark("ischial_tuberosity", (77.0, 20.0, 0.0)),))
+    wrong = LandmarkSet((mark("ischial_tuberosity", (77.0, 20.0, 0.0), side=Side.RIGHT),))
+
+    assert check_sides(left, picture) == ()
+    with pytest.raises(LandmarkMismatchError, match="marked right lies 60 mm to the left"):
+        check_sides(wrong, picture)
+
+
+def test_one_hip_that_looks_like_the_other_side_is_a_caution():
+    left_hip = pelvis(-190)
+    right = LandmarkSet((mark("lesser_trochanter", (-60.0, 20.0, 0.0), side=Side.RIGHT),))
+    left = LandmarkSet((mark("lesser_trochanter", (60.0, 20.0, 0.0)),))
+
+    assert [(c.code, c.side) for c in check_sides(right, left_hip)] == [
+        ("side_doubtful", Side.RIGHT)
+    ]
+    assert check_sides(left, left_hip) == ()
+
+
+def test_soft_tissue_and_pictures_without_a_midline_stop_nothing():
+    wrong = mark("ischial_tuberosity", (60.0, 20.0, 0.0), side=Side.RIGHT)
+    muscle = mark("quadratus_femoris", (-60.0, 20.0, 0.0))
+
+    assert check_sides(LandmarkSet((wrong,)), pelvis(half_width_mm=100)) == ()
+    assert check_sides(LandmarkSet((muscle,)), pelvis()) == ()
+
+
+def test_a_void_is_as_wide_as_it_is_and_only_inside_the_body():
+    with_void = pelvis(voids=[(80.0, 0.0, 15.0)])
+    notch = pelvis(voids=[(180.0, 0.0, 15.0)])
+
+    width_mm = body.widest_void_mm(with_void.voxels[0], with_void.affine)
+    assert 30 - 4 * 2.0 <= width_mm <= 30  # smoothing takes up to two 2 mm pixels on either side
+    assert body.widest_void_mm(notch.voxels[0], notch.affine) < 10
+    assert body.widest_void_mm(pelvis().voxels[0], pelvis().affine) < 5
+
+
+def test_the_real_left_hip_is_never_taken_for_a_right_one_nor_for_metal(shared):
+    import ifi_mri
+
+    for series in ifi_mri.load_study(shared / "real_mri" / "sts_001").series:
+        near = [(58.5, 22.5, 68.8)]
+        volume = ifi_mri.load_volume(series, near=near)
+        # A hand at its edge may hide on which side the picture cuts the body off.
+        assert Side.RIGHT not in body.sides_shown(body.extent(volume.voxels[0], volume.affine))
+        assert body.widest_void_mm(volume.voxels[0], volume.affine) < body.MIN_VOID_WIDTH_MM
