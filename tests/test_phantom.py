@@ -161,7 +161,10 @@ def test_the_narrowest_slice_is_the_one_asked_for_and_its_neighbours_are_wider()
 
 
 def test_landmarks_lie_in_the_slice_that_they_name() -> None:
-    phantom = quick(pose_deg=(20, 15, -10), offset_mm=(5, 6, -700), slice_spacing_mm=3.7)
+    phantom = quick(
+        HipSpec(slice_offset=2), HipSpec(slice_offset=-1),
+        pose_deg=(20, 15, -10), offset_mm=(5, 6, -700), slice_spacing_mm=3.7,
+    )  # fmt: skip
     uids = phantom.anatomy.sop_instance_uids
     for mark in phantom.landmarks().landmarks:
         heights = slice_coordinate(phantom.anatomy.grid.affine, mark.points_mm)
@@ -276,6 +279,12 @@ def test_the_oedematous_share_of_the_muscle_is_the_extent(
     assert truth["oedema_volume_ml"] == pytest.approx(
         extent * truth["quadratus_femoris_volume_ml"], rel=1e-5
     )
+
+
+@pytest.mark.parametrize(("ifs", "qfs"), [(22, 14), (11, 7), (4, 2.5), (45, 29)])
+def test_a_qfs_that_is_not_said_goes_with_the_ifs(ifs: float, qfs: float) -> None:
+    assert HipSpec(ifs).qfs_mm == qfs
+    assert quick(HipSpec(ifs)).truth["left"]["qfs_mm"] == qfs
 
 
 def test_an_oedema_ratio_alone_means_oedema_of_most_of_the_muscle() -> None:

@@ -7,7 +7,7 @@ from scipy.ndimage import map_coordinates
 from ifi_mri.geometry import eroded, patient_to_voxel, pixels_inside, slice_coordinate
 from ifi_mri.model import Landmark
 from ifi_mri.phantom import HipSpec, Phantom, make_phantom
-from ifi_mri.phantom.hip import build_hip
+from ifi_mri.phantom.hip import MIDDLE, build_hip
 from ifi_mri.phantom.protocols import ANATOMY, STIR
 from ifi_mri.phantom.render import render
 from ifi_mri.phantom.scan import Scan, axial_raster
@@ -67,7 +67,12 @@ def _sampled(stack: Stack, points_mm: np.ndarray) -> np.ndarray:
 
 def test_at_the_ends_of_the_ischiofemoral_space_there_is_cortex_and_none_before_it() -> None:
     phantom = make_phantom(
-        HipSpec(20, 16), None, pixel_mm=(0.4, 0.4), n_slices=7, slice_thickness_mm=0.5, **CLEAN
+        HipSpec(20, 16, slice_offset=1),
+        None,
+        pixel_mm=(0.4, 0.4),
+        n_slices=7,
+        slice_thickness_mm=0.5,
+        **CLEAN,
     )
     for level in phantom.truth["left"]["per_slice"]:
         start, end = np.array(level["ifs_ends_mm"])
@@ -81,7 +86,7 @@ def test_at_the_ends_of_the_ischiofemoral_space_there_is_cortex_and_none_before_
 @pytest.mark.parametrize(
     ("left", "right"),
     [
-        (HipSpec(11, 6, 2.5, 0.4), HipSpec(22, 14, 1.6, 0.8)),
+        (HipSpec(11, 6, 2.5, 0.4), HipSpec(22, 14, 1.6, 0.8, slice_offset=1)),
         (HipSpec(4, 2, 3.0, 0.5), HipSpec(45, 35, 2.0, 0.3)),
         (HipSpec(20, 23, 1.5, 1.0), HipSpec(30, 15)),
     ],
@@ -110,6 +115,25 @@ def test_muscle_signals_inside_the_outlines_are_exact(left: HipSpec, right: HipS
         for mark in marks(phantom, side, LandmarkName.REFERENCE_MUSCLE):
             assert set(pixels(phantom.fluid_sensitive, mark, 1)) == {MUSCLE_FLUID}
             assert set(pixels(phantom.anatomy, mark, 1)) == {MUSCLE_T1}
+
+
+def test_the_coronal_series_shows_the_same_patient_with_the_head_at_the_top() -> None:
+    # Quadratus femoris reaches from 4 mm below to 44 mm above the middle here; fat lies below it.
+    phantom = make_phantom(
+        HipSpec(slice_offset=2), None, slice_spacing_mm=10, n_slices=9, coronal=True,
+        pose_deg=(10, -15, 20), offset_mm=(7, 8, 9), **CLEAN,
+    )  # fmt: skip
+    hip = phantom.hip(Side.LEFT)
+    assert hip is not None
+    coronal = phantom.stack("coronal")
+    heights = np.array([35.0, 5.0, -25.0, -45.0])
+    frame = np.c_[np.tile(MIDDLE, (4, 1)), heights, np.ones(4)]
+    points = (hip.patient_from_frame @ frame.T)[:3].T
+    high, middle, low, lowest = _sampled(coronal, points)
+    assert max(high, middle) < 380
+    assert min(low, lowest) > 550
+    rows = patient_to_voxel(coronal.grid.affine, points)[:, 1]
+    assert list(rows) == sorted(rows)
 
 
 def test_ratio_and_extent_can_be_measured_through_noise_and_shading() -> None:

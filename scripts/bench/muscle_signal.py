@@ -42,7 +42,7 @@ class Result:
     true_ratio: float
     true_extent: float
     true_ml: float
-    true_median: float
+    true_median: float  # of the same pixels, without noise and shading
     status: str
     grade: int
     extent: float
@@ -71,7 +71,10 @@ def any_scan(rng: np.random.Generator) -> Scan:
         snr=float(rng.uniform(10, 30)),
         shading=float(rng.uniform(0, 0.5)),
         shading_deg=float(rng.uniform(0, 360)),
-        shading_offset_mm=(float(rng.choice([-1, 1]) * rng.uniform(50, 110)), float(rng.uniform(-40, 40))),
+        shading_offset_mm=(
+            float(rng.choice([-1, 1]) * rng.uniform(50, 110)),
+            float(rng.uniform(-40, 40)),
+        ),
         correlation_px=float(rng.uniform(0.4, 0.8)),
         texture=float(rng.uniform(0, 0.05)),
         seed=int(rng.integers(2**31)),
@@ -109,22 +112,30 @@ def measured(made: Made, oedema: Oedema | None, scan: Scan, with_anatomy: bool) 
         anatomy=anatomy_of(scan) if with_anatomy else None,
         space_line_mm=made.space_line_mm,
     )
+    box = tuple(
+        slice(a, a + n) for a, n in zip(found.image.first, found.muscle.inner.shape, strict=True)
+    )
+    median = float(np.median(made.clean.voxels[box][found.muscle.inner])) / scan.level
+    ratio = 1.0 if oedema is None else oedema.ratio
     return result(
         found,
         kind="normal" if oedema is None else oedema.kind,
         scan=(scan.snr or 0, scan.shading),
-        truth=(
-            1.0 if oedema is None else oedema.ratio, made.true_extent, made.true_volume_ml, made.true_median,
-        ),
-    )  # fmt: skip
+        truth=(ratio, made.true_extent, made.true_volume_ml, median),
+    )
 
 
 def result(
-    found: MuscleSignal, kind: str, scan: tuple[float, float], truth: tuple[float, float, float, float]
+    found: MuscleSignal,
+    kind: str,
+    scan: tuple[float, float],
+    truth: tuple[float, float, float, float],
 ) -> Result:
     """Return a result beside its truth: ratio, extent, volume and median."""
     oedema = found.oedema
-    inner = [found.image.voxels[part.inner].astype(float) for part in (found.muscle, found.reference)]
+    inner = [
+        found.image.voxels[part.inner].astype(float) for part in (found.muscle, found.reference)
+    ]
     mean, sd = inner[1].mean(), inner[1].std()
     return Result(
         kind, *scan, *truth,
@@ -162,9 +173,15 @@ def two_readers(seed: int) -> tuple[float, float]:
     made, anatomy = make(scan, oedema), anatomy_of(scan)
     ratios, extents = [], []
     for _ in range(2):
-        quadratus, reference = (read_again(marks, rng) for marks in (made.quadratus, made.reference))
+        quadratus, reference = (
+            read_again(marks, rng) for marks in (made.quadratus, made.reference)
+        )
         found = muscle_signal(made.volume, quadratus, reference, anatomy=anatomy)
-        best = found.ratio.value if oedema is None or found.oedema.ratio is None else found.oedema.ratio.value
+        best = (
+            found.ratio.value
+            if oedema is None or found.oedema.ratio is None
+            else found.oedema.ratio.value
+        )
         ratios.append(best)
         extents.append(found.oedema.extent.value)
     return abs(ratios[0] / ratios[1] - 1), abs(extents[0] - extents[1])
@@ -173,7 +190,9 @@ def two_readers(seed: int) -> tuple[float, float]:
 def fatty(seed: int) -> tuple[float, float]:
     """Return the errors of the fat fraction on T1 and on Dixon images."""
     rng = np.random.default_rng([4, seed])
-    scan = replace(any_scan(rng), fat_fraction=float(rng.uniform(0, 0.6)), snr=float(rng.uniform(15, 30)))
+    scan = replace(
+        any_scan(rng), fat_fraction=float(rng.uniform(0, 0.6)), snr=float(rng.uniform(15, 30))
+    )
     made = make(scan, contrast=T1)
     on_t1 = fat_fraction_t1(made.volume, made.quadratus, made.reference, made.fat, SETTINGS)
     scan = replace(scan, texture=0.0, snr=25.0)
@@ -185,7 +204,15 @@ def fatty(seed: int) -> tuple[float, float]:
 
 
 #: The fat image of a Dixon series: no signal in muscle, fat as bright as muscle's water.
-DIXON_FAT = {"muscle": 0.0, "fat": 1.0, "marrow": 0.9, "cortex": 0.05, "nerve": 0.2, "vein": 0.0, "skin": 0.3}
+DIXON_FAT = {
+    "muscle": 0.0,
+    "fat": 1.0,
+    "marrow": 0.9,
+    "cortex": 0.05,
+    "nerve": 0.2,
+    "vein": 0.0,
+    "skin": 0.3,
+}
 
 
 def whole_hip(seed: int) -> tuple[Result, Result]:
@@ -202,10 +229,15 @@ def whole_hip(seed: int) -> tuple[Result, Result]:
         "seed": int(rng.integers(2**31)),
     }
     results = []
-    for kind, spec in (("normal", HipSpec()), ("focal", HipSpec(oedema_ratio=ratio, oedema_extent=extent))):
+    for kind, spec in (
+        ("normal", HipSpec()),
+        ("focal", HipSpec(oedema_ratio=ratio, oedema_extent=extent)),
+    ):
         phantom = make_phantom(spec, None, **settings)
         marks = phantom.landmarks("points").on(Side.LEFT)
-        named: Callable[[LandmarkName], list[Landmark]] = lambda name: [m for m in marks if m.name is name]  # noqa: E731, B023
+        named: Callable[[LandmarkName], list[Landmark]] = lambda name: [
+            m for m in marks if m.name is name
+        ]  # noqa: E731, B023
         truth = phantom.truth["left"]
         found = muscle_signal(
             phantom.volume(Role.FLUID_SENSITIVE),
@@ -230,37 +262,72 @@ def whole_hip(seed: int) -> tuple[Result, Result]:
 def rows_of_normals(name: str, results: Sequence[Result]) -> Iterable[tuple[str, str, str]]:
     """Yield what, goal and found for normal muscles."""
     n = len(results)
-    yield f"{name}: called present (n = {n})", "at most 1 %", share(r.status == Status.PRESENT for r in results)
-    yield f"{name}: called indeterminate", "at most 4 %", share(r.status == Status.INDETERMINATE for r in results)
+    yield (
+        f"{name}: called present (n = {n})",
+        "at most 1 %",
+        share(r.status == Status.PRESENT for r in results),
+    )
+    yield (
+        f"{name}: called indeterminate",
+        "at most 4 %",
+        share(r.status == Status.INDETERMINATE for r in results),
+    )
     yield f"{name}: ratio, |error|", "", spread_of(abs(r.ratio - 1) * 100 for r in results) + " %"
 
 
 def rows_of_oedema(name: str, results: Sequence[Result]) -> Iterable[tuple[str, str, str]]:
     """Yield what, goal and found for muscles with oedema."""
     bright = [r for r in results if r.true_ratio >= 2]
-    yield f"{name}: extent within 4 points, ratio 2 and up (n = {len(bright)})", "all", share(
-        abs(r.extent - r.true_extent) <= 0.04 for r in bright
+    yield (
+        f"{name}: extent within 4 points, ratio 2 and up (n = {len(bright)})",
+        "all",
+        share(abs(r.extent - r.true_extent) <= 0.04 for r in bright),
     )
-    yield f"{name}: extent, |error|", "4 points", spread_of(100 * abs(r.extent - r.true_extent) for r in bright)
-    yield f"{name}: volume within 10 %, ratio 2 and up", "all", share(
-        abs(r.ml / r.true_ml - 1) <= 0.10 for r in bright
+    yield (
+        f"{name}: extent, |error|",
+        "4 points",
+        spread_of(100 * abs(r.extent - r.true_extent) for r in bright),
     )
-    yield f"{name}: volume, |error|", "10 %", spread_of(100 * abs(r.ml / r.true_ml - 1) for r in bright) + " %"
-    yield f"{name}: grade exact, all ratios (n = {len(results)})", "95 %", share(
-        r.grade == r.true_grade for r in results
+    yield (
+        f"{name}: volume within 10 %, ratio 2 and up",
+        "all",
+        share(abs(r.ml / r.true_ml - 1) <= 0.10 for r in bright),
     )
-    yield f"{name}: grade off by two or more", "never", share(abs(r.grade - r.true_grade) > 1 for r in results)
+    yield (
+        f"{name}: volume, |error|",
+        "10 %",
+        spread_of(100 * abs(r.ml / r.true_ml - 1) for r in bright) + " %",
+    )
+    yield (
+        f"{name}: grade exact, all ratios (n = {len(results)})",
+        "95 %",
+        share(r.grade == r.true_grade for r in results),
+    )
+    yield (
+        f"{name}: grade off by two or more",
+        "never",
+        share(abs(r.grade - r.true_grade) > 1 for r in results),
+    )
     found = [r for r in results if r.raised > 1]
-    yield f"{name}: ratio of the raised region within 5 %", "all", share(
-        abs(r.raised / r.true_ratio - 1) <= 0.05 for r in found
+    yield (
+        f"{name}: ratio of the raised region within 5 %",
+        "all",
+        share(abs(r.raised / r.true_ratio - 1) <= 0.05 for r in found),
     )
-    yield f"{name}: its |error|", "5 %", spread_of(100 * abs(r.raised / r.true_ratio - 1) for r in found) + " %"
-    clear = [r for r in results if abs(r.true_extent - 0.5) > 0.15]
-    yield f"{name}: median ratio within 5 %, extent 15 points or more from 50 %", "all", share(
-        abs(r.ratio / r.true_median - 1) <= 0.05 for r in clear
+    yield (
+        f"{name}: its |error|",
+        "5 %",
+        spread_of(100 * abs(r.raised / r.true_ratio - 1) for r in found) + " %",
     )
-    yield f"{name}: truth inside the 95 % interval of extent", "95 %", share(
-        r.low <= r.true_extent <= r.high for r in results
+    yield (
+        f"{name}: median ratio within 5 % of that of the even, noiseless image",
+        "all",
+        share(abs(r.ratio / r.true_median - 1) <= 0.05 for r in results),
+    )
+    yield (
+        f"{name}: truth inside the 95 % interval of extent",
+        "95 %",
+        share(r.low <= r.true_extent <= r.high for r in results),
     )
 
 
@@ -297,7 +364,11 @@ def timing() -> Iterable[tuple[str, str, str]]:
             job()
             wall.append(time.perf_counter() - start)
             cpu.append(time.process_time() - start_cpu)
-        yield name, "150 ms", f"median {1e3 * np.median(wall):.0f} ms, CPU {1e3 * np.median(cpu):.0f} ms"
+        yield (
+            name,
+            "150 ms",
+            f"median {1e3 * np.median(wall):.0f} ms, CPU {1e3 * np.median(cpu):.0f} ms",
+        )
 
 
 def real_study() -> Iterable[tuple[str, str, str]]:
@@ -309,16 +380,34 @@ def real_study() -> Iterable[tuple[str, str, str]]:
 
     anatomy, fluid = real_volume(folder / "T1"), real_volume(folder / "T2_FS")
     marks = real_landmarks(json.loads((folder / "landmarks" / "native.json").read_text()))
-    found = muscle_signal(fluid, marks["quadratus_femoris"], marks["reference_muscle"], anatomy=anatomy)
+    found = muscle_signal(
+        fluid, marks["quadratus_femoris"], marks["reference_muscle"], anatomy=anatomy
+    )
     shift, oedema = found.shift, found.oedema
-    yield "real study: ratio (plain)", "1.06 +- 0.02", f"{found.ratio.value:.3f} ({found.plain_ratio:.3f})"
-    yield "real study: status, extent", "absent", f"{found.judgement.status}, {100 * oedema.extent.value:.1f} %"
+    yield (
+        "real study: ratio (plain)",
+        "1.06 +- 0.02",
+        f"{found.ratio.value:.3f} ({found.plain_ratio:.3f})",
+    )
+    yield (
+        "real study: status, extent",
+        "absent",
+        f"{found.judgement.status}, {100 * oedema.extent.value:.1f} %",
+    )
     assert shift is not None
-    yield "real study: shift T1 to T2_FS", "reported", (
-        f"{shift.right_mm:.2f} +- {shift.right_sd_mm:.2f} mm right, {shift.down_mm:.2f} +- {shift.down_sd_mm:.2f} mm down"
+    yield (
+        "real study: shift T1 to T2_FS",
+        "reported",
+        (
+            f"{shift.right_mm:.2f} +- {shift.right_sd_mm:.2f} mm right, {shift.down_mm:.2f} +- {shift.down_sd_mm:.2f} mm down"
+        ),
     )
     if found.suppression is not None:
-        yield "real study: fat over muscle on T2_FS", "reported", f"{found.suppression.fat_over_muscle.value:.2f}"
+        yield (
+            "real study: fat over muscle on T2_FS",
+            "reported",
+            f"{found.suppression.fat_over_muscle.value:.2f}",
+        )
 
 
 def main() -> None:
@@ -334,15 +423,26 @@ def main() -> None:
         with_t1, without = zip(*run(normal, n), strict=True)
         table += rows_of_normals("normal", with_t1)
         table += rows_of_normals("normal, fluid-sensitive series alone", without)
-        for k, fractions in ((2, [r.above_2sd for r in with_t1]), (3, [r.above_3sd for r in with_t1])):
+        for k, fractions in (
+            (2, [r.above_2sd for r in with_t1]),
+            (3, [r.above_3sd for r in with_t1]),
+        ):
             table.append(
-                (f"for comparison, bare threshold mean + {k} SD: above 2.5 %", "", share(f > 0.025 for f in fractions))
+                (
+                    f"for comparison, bare threshold mean + {k} SD: above 2.5 %",
+                    "",
+                    share(f > 0.025 for f in fractions),
+                )
             )
         diseased_results = run(diseased, n)
         table += rows_of_oedema("oedema", diseased_results)
         by_kind = [r for r in diseased_results if r.true_ratio >= 2]
         table.append(
-            ("perimuscular oedema: spread said to be there", "", share(r.spread for r in by_kind if r.kind == "perimuscular"))
+            (
+                "perimuscular oedema: spread said to be there",
+                "",
+                share(r.spread for r in by_kind if r.kind == "perimuscular"),
+            )
         )
         table.append(("other oedema and normal: spread said to be there", "never", share(
             r.spread for r in (*by_kind, *with_t1) if r.kind != "perimuscular"
@@ -354,8 +454,12 @@ def main() -> None:
         table.append(("fat fraction on T1, 0 to 60 %: |error|", "3 points", spread_of(fat[:, 0])))
         table.append(("fat fraction, Dixon: |error|", "1 point", spread_of(fat[:, 1])))
         readers = np.array(run(two_readers, max(4, n // 4))) * 100
-        table.append(("two readers (1 mm): ratio changes by", "3 %", spread_of(readers[:, 0]) + " %"))
-        table.append(("two readers (1 mm): extent changes by", "", spread_of(readers[:, 1]) + " points"))
+        table.append(
+            ("two readers (1 mm): ratio changes by", "3 %", spread_of(readers[:, 0]) + " %")
+        )
+        table.append(
+            ("two readers (1 mm): extent changes by", "", spread_of(readers[:, 1]) + " points")
+        )
     table += timing()
     table += real_study()
     print("| what | goal | found |\n|---|---|---|")

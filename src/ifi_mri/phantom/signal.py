@@ -91,21 +91,22 @@ class Texture:
 
     def _smooth(self, scale_mm: float) -> Array:
         """Return Gaussian noise on a coarse lattice, smoothly interpolated to the pixels."""
-        rows, columns = (_lattice_weights(axis, scale_mm) for axis in (self._y, self._x))
-        knots = self._generator.standard_normal((rows.shape[1], columns.shape[1]))
-        return np.asarray(rows @ knots @ columns.T)
+        (row, down), (column, right) = (_on_lattice(a, scale_mm) for a in (self._y, self._x))
+        knots = self._generator.standard_normal((int(row.max()) + 2, int(column.max()) + 2))
+        lines = knots[row] + down[:, None] * (knots[row + 1] - knots[row])
+        return np.asarray(lines[:, column] + right * (lines[:, column + 1] - lines[:, column]))
 
 
-def _lattice_weights(centres: Array, scale_mm: float) -> Array:
-    """Return weights, shape (pixels, knots), of the two knots beside each pixel (smoothstep)."""
+def _on_lattice(centres: Array, scale_mm: float) -> tuple[npt.NDArray[np.intp], Array]:
+    """Return the lattice knot before each pixel, and how far on to the next it lies (smoothstep).
+
+    Interpolated by hand: products of small matrices would wake the threads of the linear algebra
+    library, and their last bits differ between machines.
+    """
     position = (centres - centres.min()) / scale_mm
     knot = position.astype(np.intp)
     part = position - knot
-    part = part * part * (3 - 2 * part)
-    weights = np.zeros((len(centres), int(knot.max()) + 2))
-    weights[np.arange(len(centres)), knot] = 1 - part
-    weights[np.arange(len(centres)), knot + 1] = part
-    return weights
+    return knot, part * part * (3 - 2 * part)
 
 
 def coil_sensitivity(y: Array, x: Array, shading: float) -> Array:
