@@ -690,3 +690,115 @@ def without_fluid_series() -> Report:
             for finding in whole.findings
         ),
     )
+
+
+# --- secondary measurements ---------------------------------------------------------------------
+
+
+def secondary(
+    name: MeasurementName,
+    side: Side | None,
+    value: float,
+    unit: str,
+    points: Outline = (),
+    index: int | None = None,
+    **details: str,
+) -> Measurement:
+    """Return a secondary measurement, on a slice of the anatomy series if ``index`` says which."""
+    sd = 0.1 * abs(value)
+    uid = None if index is None else sop_uid(ANATOMY_UID, index)
+    per_slice = ()
+    if index is not None:
+        per_slice = (SliceValue(value, _position(index), uid, points, index + 1),)
+    return Measurement(
+        name=name,
+        side=side,
+        value=value,
+        unit=unit,
+        sd=round(sd, 6),
+        interval_95=(round(value - 1.96 * sd, 6), round(value + 1.96 * sd, 6)),
+        method=f"{name} by hand",
+        points_mm=points,
+        sop_instance_uid=uid,
+        n_slices=1,
+        per_slice=per_slice,
+        series_uid=ANATOMY_UID if index is not None else None,
+        details=tuple(details.items()),
+    )
+
+
+@cache
+def with_secondary() -> Report:
+    """Return the report with secondary measurements: angle and areas of the left hip, the right hip
+    unmarked but for an outline that crosses itself, and what belongs to both sides."""
+    whole = report()
+    arms = tuple(in_slice(x, y, 2) for x, y in ((44, 6), (64, 6), (78, 21)))
+    left = (
+        secondary(
+            MeasurementName.QUADRATUS_FEMORIS_AREA_MM2,
+            Side.LEFT,
+            527.8,
+            "mm2",
+            muscle_outline(Side.LEFT, 2),
+            2,
+        ),
+        secondary(
+            MeasurementName.HAMSTRING_TENDON_AREA_MM2,
+            Side.LEFT,
+            75.4,
+            "mm2",
+            outline(74, 26, 6, 4, 2),
+            2,
+        ),
+        secondary(
+            MeasurementName.ISCHIAL_ANGLE,
+            Side.LEFT,
+            133.0,
+            "deg",
+            arms,
+            2,
+            definition="to the bi-ischial line; construction ours",
+        ),
+        secondary(
+            MeasurementName.NECK_SHAFT_ANGLE,
+            Side.LEFT,
+            131.4,
+            "deg",
+            definition="caput-collum-diaphyseal angle, not the femoral neck angle",
+        ),
+    )
+    both = (
+        secondary(
+            MeasurementName.INTERTUBEROUS_DISTANCE,
+            None,
+            98.2,
+            "mm",
+            (in_slice(-49, 12, 2), in_slice(49, 12, 2)),
+            2,
+            definition="between inner borders",
+        ),
+        secondary(MeasurementName.SIDE_DIFFERENCE_ISCHIOFEMORAL_SPACE, None, -10.8, "mm"),
+    )
+    unmarked = (
+        (MeasurementName.ISCHIAL_ANGLE, Side.RIGHT, "no ischial_axis landmark"),
+        (MeasurementName.NECK_SHAFT_ANGLE, Side.RIGHT, "no femoral_neck_axis landmark"),
+        (
+            MeasurementName.SIDE_DIFFERENCE_LESSER_TROCHANTER_DIRECTION,
+            None,
+            "no femoral_shaft_axis landmark on the right",
+        ),
+    )
+    return replace(
+        whole,
+        measurements=(*whole.measurements, *left, *both),
+        not_measured=(
+            *whole.not_measured,
+            *(NotMeasured(*one, optional=True) for one in unmarked),
+            NotMeasured(
+                MeasurementName.HAMSTRING_TENDON_AREA_MM2,
+                Side.RIGHT,
+                "the hamstring_tendons outline on the slice at -38.7 mm crosses itself; draw it "
+                "again",
+            ),
+        ),
+    )

@@ -108,7 +108,8 @@ def test_files_that_are_no_images(tmp_path, study, run):
     message, status = run(folder, study / "landmarks.json")
 
     assert status == 1
-    assert "words" in message
+    assert "the study" in message
+    assert "words" not in message
     assert re.search(r"\b2 files\b", message)
 
 
@@ -117,7 +118,7 @@ def test_an_empty_folder(tmp_path, study, run):
 
     message, status = run(tmp_path / "empty", study / "landmarks.json")
 
-    assert (status, "empty" in message) == (1, True)
+    assert (status, "the study: looked at 0 files" in message) == (1, True)
 
 
 def test_a_study_that_is_not_there_is_wrong_usage(tmp_path, study, run):

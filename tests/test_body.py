@@ -90,9 +90,24 @@ def test_one_hip_that_looks_like_the_other_side_is_a_caution():
     assert check_sides(left, left_hip) == ()
 
 
-def test_soft_tissue_and_pictures_without_a_midline_stop_nothing():
+def test_muscle_on_the_other_side_of_the_midline_stops_the_case():
+    with pytest.raises(LandmarkMismatchError, match="quadratus_femoris marked left lies 60 mm"):
+        check_sides(LandmarkSet((mark("quadratus_femoris", (-60.0, 20.0, 0.0)),)), pelvis())
+
+
+@pytest.mark.parametrize(("x_mm", "stops"), [(-9.0, False), (-11.0, True)])
+def test_a_patient_askew_by_a_few_mm_stops_nothing(x_mm, stops):
+    marks = LandmarkSet((mark("ischial_tuberosity", (x_mm, 20.0, 0.0)),))
+    if stops:
+        with pytest.raises(LandmarkMismatchError):
+            check_sides(marks, pelvis())
+    else:
+        assert check_sides(marks, pelvis()) == ()
+
+
+def test_fat_and_pictures_without_a_midline_stop_nothing():
     wrong = mark("ischial_tuberosity", (60.0, 20.0, 0.0), side=Side.RIGHT)
-    muscle = mark("quadratus_femoris", (-60.0, 20.0, 0.0))
+    muscle = mark("subcutaneous_fat", (-60.0, 20.0, 0.0))
 
     assert check_sides(LandmarkSet((wrong,)), pelvis(half_width_mm=100)) == ()
     assert check_sides(LandmarkSet((muscle,)), pelvis()) == ()

@@ -169,3 +169,32 @@ def test_quiet_prints_nothing(phantom, tmp_path, capsys):
 
     assert printed(capsys, *command, "--out", str(tmp_path), "--quiet") == ""
     assert printed(capsys, "--quiet", *command, "--out", str(tmp_path)) == ""
+
+
+def test_a_terminal_without_the_letters_and_a_full_disk_get_a_sentence(phantom):
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PATH": "/usr/bin:/bin"}
+    program = [sys.executable, "-m", "ifi_mri"]
+    done = subprocess.run(
+        [*program, "inspect", "H\u00fcfte"], env=plain, capture_output=True, text=True, check=False
+    )
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device, not a file
+        lost = subprocess.run(
+            [*program, "info"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr + lost.stderr
+    assert lost.returncode == 1
+    assert lost.stderr.count("\n") == 1
+
+
+def test_an_error_that_should_not_happen_is_a_sentence_too(monkeypatch, capsys):
+    def broken():
+        raise ZeroDivisionError("Secretperson^Jane")
+
+    monkeypatch.setattr("ifi_mri.info.info", broken)
+
+    assert main(["info"]) == 1
+    printed_error = capsys.readouterr().err
+    assert "ZeroDivisionError" in printed_error
+    assert "Secretperson" not in printed_error

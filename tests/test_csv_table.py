@@ -51,6 +51,17 @@ def test_a_measured_row_holds_the_number_and_where_it_was_taken():
     assert row["reason"] == ""
 
 
+def test_what_belongs_to_both_sides_has_the_side_both_and_no_finding():
+    rows = {
+        (row["side"], row["measurement"]): row for row in rows_of(example_report.with_secondary())
+    }
+    assert rows["both", "intertuberous_distance"]["value"] == "98.2"
+    difference = rows["both", "side_difference_ischiofemoral_space"]
+    assert (difference["value"], difference["finding"], difference["cutoff"]) == ("-10.8", "", "")
+    unmarked = rows["both", "side_difference_lesser_trochanter_direction"]
+    assert unmarked["status"] == "not measured"
+
+
 def test_signal_rows_carry_the_finding_that_rests_on_them():
     rows = {(row["side"], row["measurement"]): row for row in rows_of(example_report.report())}
     row = rows["left", "quadratus_femoris_oedema_fraction"]

@@ -184,5 +184,5 @@ def test_an_unknown_transfer_syntax_is_named(tmp_path: Path, syntax: str) -> Non
     raw = (tmp_path / "IM1").read_bytes()
     old, new = COMPRESSED["RLE"].encode(), syntax.encode()
     (tmp_path / "IM1").write_bytes(_with_syntax(raw, old, new))
-    with pytest.raises(UnreadableImageError, match=f"transfer syntax {syntax} is not supported"):
+    with pytest.raises(UnreadableImageError, match=f"transfer syntax {syntax!r} is not supported"):
         load_volume(only_series(tmp_path))

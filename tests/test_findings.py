@@ -23,7 +23,8 @@ SD_MM = 1.0606601717798212  # sqrt(2) x 0.75 mm
 
 
 def number(name, value, unit="mm", sd=SD_MM, side=Side.LEFT):
-    return Measurement(name, side, value, unit, sd, (value, value), "", (), None, 1)
+    interval = (max(0.0, value - 1.959964 * sd), value + 1.959964 * sd)
+    return Measurement(name, side, value, unit, sd, interval, "", (), None, 1)
 
 
 def assessed(ifs=None, qfs=None, ratio=None, fraction=None, **fields):
@@ -58,13 +59,13 @@ def oedema_finding(**fields):
 @pytest.mark.parametrize(
     ("value", "status", "at_or_below"),
     [
-        (12.84, Status.PRESENT, True),
-        (12.86, Status.INDETERMINATE, True),  # prints 12.9, the lower edge of the band
+        (12.87, Status.PRESENT, True),  # its interval prints as up to 14.9
+        (12.88, Status.INDETERMINATE, True),  # up to 15.0, which holds the cut-off
         (14.94, Status.INDETERMINATE, True),
         (15.04, Status.INDETERMINATE, True),  # prints 15.0: the cut-off counts as narrow
         (15.06, Status.INDETERMINATE, False),
-        (17.14, Status.INDETERMINATE, False),
-        (17.16, Status.ABSENT, False),
+        (17.12, Status.INDETERMINATE, False),  # from 15.0
+        (17.14, Status.ABSENT, False),  # from 15.1
     ],
 )
 def test_narrowing_has_three_states_at_the_printed_precision(value, status, at_or_below):
@@ -89,16 +90,16 @@ def test_the_status_the_flag_and_the_probability_never_contradict_one_another(va
 
     if finding.status is Status.PRESENT:
         assert finding.at_or_below_cutoff is True
-        assert finding.probability > 0.5
     if finding.status is Status.ABSENT:
         assert finding.at_or_below_cutoff is False
-        assert finding.probability < 0.5
-    assert f"{at_printed_precision(value, 'mm'):.1f} mm" in finding.because
+    assert finding.at_or_below_cutoff is (finding.probability >= 0.5)
+    assert finding.because.startswith(f"{at_printed_precision(value, 'mm'):.1f} mm; ")
 
 
 def test_the_probability_is_that_of_the_normal_distribution():
     assert ifs_finding(15.0).probability == pytest.approx(0.5)
-    assert ifs_finding(15.0 + 1.959964 * SD_MM).probability == pytest.approx(0.025, abs=1e-6)
+    # 1.98 standard deviations above the cut-off: 2.385 % by the table of the normal distribution.
+    assert ifs_finding(17.1).probability == pytest.approx(0.02386, abs=1e-4)
 
 
 def test_a_space_that_was_not_measured_is_not_assessable_and_says_why():

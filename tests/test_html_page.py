@@ -8,17 +8,19 @@ from xml.etree import ElementTree
 
 import example_report
 import html5lib
+import numpy as np
 import pytest
 
 from ifi_mri.errors import GeometryError
 from ifi_mri.model import CompetingSource, InputFile, Measurement, NotMeasured, SliceValue
-from ifi_mri.reports import html_page
+from ifi_mri.reports import html_page, pictures
 from ifi_mri.vocabulary import MeasurementName, Side
 
 REPORTS = {
     "both_sides": example_report.report,
     "one_side": example_report.without_right_side,
     "no_fluid_series": example_report.without_fluid_series,
+    "secondary": example_report.with_secondary,
 }
 STYLE = (Path(html_page.TEMPLATES) / "style.css").read_text()
 
@@ -255,6 +257,58 @@ def test_a_side_with_nothing_but_a_readers_grade_is_shown():
     )
     right = section(tree_of(page_of(replace(report, findings=findings))), "right-hip")
     assert any("reader: grade 1" in row for row in rows(right))
+
+
+@pytest.fixture(scope="module")
+def secondary():
+    return tree_of(page_of(example_report.with_secondary()))
+
+
+def test_secondary_measurements_stand_with_their_definition_and_picture(secondary):
+    left = section(secondary, "left-hip")
+    assert "Ischial angle to the bi-ischial line; construction ours 133.0° 106.9 to 159.1°" in rows(
+        left
+    )
+    assert "QF area at the narrowest level 528 mm² 424 to 631 mm²" in rows(left)
+    (figure,) = (f for f in left.iter("figure") if f.get("class") == "secondary-figure")
+    paths = [path.get("class") for path in figure.iter("path")]
+    assert [kind for kind in paths if kind != "halo"][:3] == ["qf", "tendon", "axis"]
+    assert "133.0°" in text_of(figure)
+    assert "instance" in text_of(figure)
+
+
+def test_the_arms_of_the_ischial_angle_are_drawn_where_it_was_measured(secondary):
+    left = section(secondary, "left-hip")
+    (figure,) = (f for f in left.iter("figure") if f.get("class") == "secondary-figure")
+    (axis,) = (path for path in figure.iter("path") if path.get("class") == "axis")
+    drawn = np.array([list(map(float, p.split(","))) for p in axis.get("d")[1:].split()])
+    measured = example_report.with_secondary().measured(MeasurementName.ISCHIAL_ANGLE, Side.LEFT)
+    view = pictures.grey_slice(example_report.open_volume(example_report.ANATOMY, [(0, 0, 0)]), 2)
+    assert drawn == pytest.approx(view.view.to_picture(measured.points_mm), abs=0.001)
+
+
+def test_the_outline_of_the_muscle_alone_makes_no_second_picture():
+    report = example_report.with_secondary()
+    area = report.measured(MeasurementName.QUADRATUS_FEMORIS_AREA_MM2, Side.LEFT)
+    plain = example_report.report()
+    tree = tree_of(page_of(replace(plain, measurements=(*plain.measurements, area))))
+    assert all(f.get("class") != "secondary-figure" for f in tree.iter("figure"))
+
+
+def test_what_nobody_marked_takes_one_quiet_line_and_what_went_wrong_is_said(secondary):
+    right = text_of(section(secondary, "right-hip"))
+    assert "Not marked: Ischial angle, Neck-shaft angle." in right
+    assert "ischial axis landmark" not in right
+    assert "Not measured: Hamstring tendon area. The hamstring tendons outline" in right
+    assert "Not marked" not in text_of(section(secondary, "left-hip"))
+
+
+def test_both_sides_have_a_block_where_there_is_anything(secondary, both_sides):
+    block = section(secondary, "both-sides")
+    assert "Intertuberous distance between inner borders 98.2 mm 79.0 to 117.4 mm" in rows(block)
+    assert "IFS, left minus right -10.8 mm -12.9 to -8.7 mm" in rows(block)
+    assert "trochanter" not in text_of(block)
+    assert all(s.get("aria-labelledby") != "both-sides" for s in both_sides.iter("section"))
 
 
 def test_without_a_fluid_series_the_page_says_so():

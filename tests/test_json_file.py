@@ -22,6 +22,7 @@ CASES = [
     example_report.report,
     example_report.without_right_side,
     example_report.without_fluid_series,
+    example_report.with_secondary,
 ]
 
 #: The keys that other programs read, as the project's contract lists them.
@@ -83,6 +84,25 @@ def test_values_are_where_the_contract_says():
     ]
     assert found["summary"]["left"]["space"] == "narrowed"
     assert found["summary"]["right"]["space"] == "not narrowed"
+
+
+def test_what_belongs_to_both_sides_has_the_side_null():
+    found = json.loads(content_of(example_report.with_secondary()))
+    sides = {m["name"]: m["side"] for m in found["measurements"]}
+    assert sides["intertuberous_distance"] is None
+    assert sides["ischial_angle"] == "left"
+    optional = {(m["name"], m["side"]): m["optional"] for m in found["not_measured"]}
+    assert optional["side_difference_lesser_trochanter_direction", None]
+    assert not optional["hamstring_tendon_area_mm2", "right"]
+
+
+def test_a_report_from_before_optional_measurements_reads_back():
+    content = json.loads(content_of(example_report.without_right_side()))
+    for one in content["not_measured"]:
+        del one["optional"]
+    assert json_file.read(json.dumps(content).encode()) == without_files(
+        example_report.without_right_side()
+    )
 
 
 def test_a_missing_fluid_series_is_null():

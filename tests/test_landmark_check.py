@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from ifi_mri import landmarks as landmark_files
-from ifi_mri.errors import LandmarkMismatchError
-from ifi_mri.model import Instance, Landmark, LandmarkSet, Study
-from ifi_mri.vocabulary import LandmarkName, Role, Side
+from ifi_mri.errors import LandmarkFormatError, LandmarkMismatchError
+from ifi_mri.model import Instance, Landmark, LandmarkSet, Observation, Study
+from ifi_mri.vocabulary import LandmarkName, ObservationName, Role, Side
 
 IT, LT = LandmarkName.ISCHIAL_TUBEROSITY, LandmarkName.LESSER_TROCHANTER
 QF = LandmarkName.QUADRATUS_FEMORIS
+HAM, IPS = LandmarkName.HAMSTRING_ORIGIN, LandmarkName.ILIOPSOAS_TENDON
+GRADE = ObservationName.QUADRATUS_FEMORIS_OEDEMA_GRADE
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
 
 #: Both hips: 6 slices 5 mm apart stacked towards the feet, 200 rows of 0.9 mm, 250 columns of
@@ -323,6 +325,112 @@ def test_a_side_that_the_series_denies_is_refused(side):
     assert f"marked on the {side}, the tags of series series anatomy say" in refused(
         landmarks, anatomy(laterality=side.other)
     )
+
+
+def beside(mark, name, lateral_mm):
+    """A landmark lateral to another by mm along x, on the third slice."""
+    x, y, z = mark.points_mm[0]
+    moved = (x + mark.side.sign * lateral_mm, y, z)
+    return Landmark(name, mark.side, ((*moved[:2], moved[2] + _onto_slice(moved)),))
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("femoral", [IPS, LT])
+@pytest.mark.parametrize(("lateral_mm", "accepted"), [(-10, True), (14.9, True), (15.1, False)])
+def test_a_hamstring_origin_far_lateral_to_the_femur_is_refused(
+    side, femoral, lateral_mm, accepted
+):
+    mark = replace(marks(side=side)[1], name=femoral)
+    landmarks = landmark_set(mark, beside(mark, HAM, lateral_mm))
+
+    if accepted:
+        assert codes(landmarks) == []
+    else:
+        message = refused(landmarks)
+        assert f"the {side} hamstring_origin lies 15.1 mm lateral to the {femoral}" in message
+        assert "swapped sides" in message
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(("apart_mm", "accepted"), [(199.9, True), (200.1, False)])
+def test_landmarks_of_one_side_do_not_spread_over_both_hips(side, apart_mm, accepted):
+    ischium, _ = marks(side=side.other)
+    near = Landmark(IT, side, ischium.points_mm)
+    far = beside(near, LT, apart_mm)
+    landmarks = landmark_set(near, far)
+
+    if accepted:
+        assert codes(landmarks) == []
+    else:
+        message = refused(landmarks)
+        assert f"the {side} {IT} (x = " in message
+        assert f"the {side} {LT} (x = " in message
+        assert "200.1 mm apart across the body, at most 200 mm" in message
+
+
+@pytest.mark.parametrize(("gap_mm", "accepted"), [(0.1, True), (0.0, False), (-0.1, False)])
+def test_the_innermost_left_landmark_lies_left_of_the_innermost_right_one(gap_mm, accepted):
+    middle = at(2, 90, 124)
+    left = Landmark(IT, LEFT, (middle,))
+    right = replace(beside(replace(left, side=RIGHT), IT, gap_mm), side=RIGHT)
+    landmarks = landmark_set(left, right)
+
+    if accepted:
+        assert codes(landmarks) == []
+    else:
+        assert "swapped sides" in refused(landmarks)
+
+
+# --- one structure twice on one slice -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(("apart_mm", "expected"), [(2.9, []), (3.1, ["points_apart"])])
+def test_single_points_apart_on_one_slice_get_a_caution(side, apart_mm, expected):
+    trochanter = marks(side=side)[1]
+    x, y, z = trochanter.points_mm[0]
+    row_mm = np.array(AFFINE[:3, 1]) / np.linalg.norm(AFFINE[:3, 1]) * apart_mm
+    second = replace(trochanter, points_mm=((x + row_mm[0], y + row_mm[1], z + row_mm[2]),))
+
+    found = check(landmark_set(*marks(side=side), second))
+
+    assert [caution.code for caution in found] == expected
+    for caution in found:
+        assert caution.side is side
+        assert (
+            f"The {side} lesser_trochanter has 2 single points up to 3.1 mm apart" in caution.text
+        )
+
+
+def test_points_on_different_slices_and_of_different_structures_are_not_apart():
+    assert codes(landmark_set(*marks(2), *marks(3))) == []
+
+
+def test_the_vertices_of_one_outline_are_not_separate_points():
+    line = Landmark(LT, LEFT, (at(2, 90, 75), at(2, 100, 75)))
+
+    assert codes(landmark_set(line)) == []
+
+
+# --- what the reader judged by eye --------------------------------------------------------------
+
+
+def test_two_grades_for_one_side_are_refused_and_equal_ones_are_not():
+    def grades(*values):
+        return landmark_set(observations=tuple(Observation(GRADE, LEFT, v) for v in values))
+
+    assert codes(grades(2, 2)) == []
+    assert "stated as 0 and as 3" in refused(grades(0, 3))
+
+
+@pytest.mark.parametrize("grade", [-1, 4])
+def test_a_grade_outside_0_to_3_is_refused(grade):
+    with pytest.raises(LandmarkFormatError, match=f"is {grade}, a whole number from 0 to 3"):
+        check(landmark_set(observations=(Observation(GRADE, LEFT, grade),)))
+
+
+def test_a_message_names_the_file_and_not_the_folders_above_it():
+    assert "DOE" not in refused(landmark_set(study_uid="1.2.3", sources=(Path("DOE/set.json"),)))
 
 
 # --- outlines and slices ------------------------------------------------------------------------

@@ -486,3 +486,69 @@ def test_the_description_names_reader_sides_and_grades():
         "  left: ischial_tuberosity once",
         "  left: quadratus_femoris_oedema_grade 2",
     ]
+
+
+# --- what the reader judged by eye, and what messages say ---------------------------------------
+
+
+def graded(*grades):
+    seen = ObservationName.QUADRATUS_FEMORIS_OEDEMA_GRADE
+    return replace(
+        EXAMPLE, observations=tuple(Observation(seen, Side.LEFT, grade) for grade in grades)
+    )
+
+
+def test_files_with_the_same_grade_are_merged_and_with_two_grades_refused(tmp_path):
+    paths = [tmp_path / name for name in ("a.json", "b.json")]
+    for path in paths:
+        landmark_files.write(graded(2), path)
+    assert landmark_files.read_all(paths).observations == graded(2).observations
+
+    landmark_files.write(graded(0), paths[1])
+    with pytest.raises(LandmarkMismatchError, match=r"a\.json, b\.json.*stated as 2 and as 0"):
+        landmark_files.read_all(paths)
+
+
+def test_one_file_with_two_grades_for_one_side_is_refused(tmp_path):
+    landmark_files.write(graded(1, 3), tmp_path / "a.json")
+
+    assert "stated as 1 and as 3" in refused(tmp_path / "a.json", LandmarkMismatchError)
+
+
+@pytest.mark.parametrize("grade", [-1, 4])
+def test_a_grade_that_no_scale_has_is_refused(tmp_path, grade):
+    landmark_files.write(graded(grade), tmp_path / "a.json")
+
+    assert "observations.0.value" in refused(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", "{"),
+        ("a.json", '{"landmarks": [], "coordinate_system": "LPS"}'),
+        ("a.mrk.json", '{"markups": 3}'),
+        ("a.fcsv", "# Markups fiducial file version = 4.6\n# CoordinateSystem = 7\n1,2"),
+        ("a.csv", "x,y,z\n1,2,3\n"),
+        ("a.csv", ""),
+        ("a.nii.gz", ""),
+        ("missing.json", None),
+    ],
+)
+def test_messages_name_the_file_and_not_the_folders_above_it(tmp_path, name, content):
+    folder = tmp_path / "DOE^JOHN"
+    folder.mkdir()
+    if content is not None:
+        (folder / name).write_text(content)
+
+    message = refused(folder / name, LandmarkError)
+
+    assert name in message
+    assert "DOE" not in message
+    assert str(tmp_path) not in message
+
+
+def test_a_set_still_knows_the_whole_path_of_its_file(tmp_path):
+    landmark_files.write(EXAMPLE, tmp_path / "a.csv")
+
+    assert landmark_files.read(tmp_path / "a.csv").sources == (tmp_path / "a.csv",)

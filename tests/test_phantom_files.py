@@ -134,7 +134,7 @@ def test_headers_carry_what_a_reader_of_mr_needs(
         assert dataset.FrameOfReferenceUID == phantom.frame_of_reference_uid
         assert dataset.PatientPosition == "HFS"
         assert dataset.BurnedInAnnotation == "NO"
-        assert str(dataset.PatientName) == "PHANTOM^SYNTHETIC"
+        assert str(dataset.PatientName) == "NOBODY^IMAGINARY"
         assert "ynthetic" in dataset.ImageComments
         assert "Laterality" not in dataset
         assert dataset.SpacingBetweenSlices == 5

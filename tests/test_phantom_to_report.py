@@ -138,6 +138,40 @@ def test_a_side_that_was_not_scanned_is_reported_as_not_measured(measured):
         )
 
 
+def test_the_muscle_has_the_volume_of_its_outlines_and_no_end_raises_an_alarm(measured):
+    phantom, report = measured
+    for side in sides(phantom):
+        volume = report.measured(MeasurementName.QUADRATUS_FEMORIS_VOLUME_ML, side)
+        area = report.measured(MeasurementName.QUADRATUS_FEMORIS_AREA_MM2, side)
+        spacing_mm = phantom.scan.slice_spacing_mm
+        # The phantom's muscle has the same cross-section on every slice.
+        assert volume.value == pytest.approx(area.value * volume.n_slices * spacing_mm / 1000, 1e-4)
+        assert area.sop_instance_uid == report.measured(IFS, side).sop_instance_uid
+    assert "landmark_in_marrow_or_fat" not in {caution.code for caution in report.cautions}
+
+
+def test_side_differences_are_taken_where_both_sides_were_scanned(measured):
+    phantom, report = measured
+    found = report.measured(MeasurementName.SIDE_DIFFERENCE_ISCHIOFEMORAL_SPACE, None)
+    if len(sides(phantom)) == 2:
+        truth = phantom.truth["left"]["ifs_mm"] - phantom.truth["right"]["ifs_mm"]
+        assert found.value == pytest.approx(truth, abs=2 * DISTANCE_MM)
+    else:
+        assert found is None
+
+
+def test_what_nobody_marked_is_optional_and_missing_from_the_summary(measured):
+    _, report = measured
+    unmarked = [one for one in report.not_measured if one.optional]
+
+    assert MeasurementName.NECK_SHAFT_ANGLE in {one.name for one in unmarked}
+    said = " ".join(
+        (*report.impression, *report.summary.left.missing, *report.summary.right.missing)
+    )
+    for word in ("angle", "hamstring tendon", "tuberous", "volume"):
+        assert word not in said
+
+
 def test_a_muscle_oedematous_all_over_has_the_ratio_that_was_built(tmp_path):
     spec = HipSpec(oedema_ratio=2.0, oedema_extent=1.0)
     phantom = make_phantom(spec, spec, snr=20, shading=0.3, pixel_mm=(1.0, 1.0))

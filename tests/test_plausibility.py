@@ -84,6 +84,46 @@ def test_numbers_that_do_not_look_like_a_hip_are_cautioned(ifs, qfs, expected):
     assert codes(plausibility.of_numbers(Side.RIGHT, spaces(ifs, qfs))) == []
 
 
+@pytest.mark.parametrize(
+    ("angle", "expected"), [(132.6, []), (90.0, []), (89.9, ["ischial_angle_acute"])]
+)
+def test_an_acute_ischial_angle_is_cautioned(angle, expected):
+    name = MeasurementName.ISCHIAL_ANGLE
+    measured = Measurement(name, Side.RIGHT, angle, "deg", 2.0, (0, 180), "", (), None, 1)
+
+    assert codes(plausibility.of_numbers(Side.RIGHT, [measured])) == expected
+
+
+@pytest.mark.parametrize(
+    ("n_slices", "n_between", "partial", "says"),
+    [
+        (9, 0, "no", None),
+        (1, 0, "yes", "outlined on 1 slice: its volume"),
+        (6, 2, "yes", "outlined on 6 slices, with 2 left out between them: its volume"),
+    ],
+)
+def test_the_volume_of_a_part_of_the_muscle_is_cautioned(n_slices, n_between, partial, says):
+    measured = Measurement(
+        MeasurementName.QUADRATUS_FEMORIS_VOLUME_ML,
+        Side.LEFT,
+        12.0,
+        "ml",
+        1.0,
+        (10, 14),
+        "",
+        (),
+        None,
+        n_slices,
+        details=(("partial", partial), ("n_slices_left_out_between", n_between)),
+    )
+    found = list(plausibility.of_muscle_volume(measured))
+
+    assert codes(found) == (["quadratus_femoris_volume_partial"] if says else [])
+    assert all(says in caution.text and caution.side is Side.LEFT for caution in found)
+    other = dataclasses.replace(measured, name=MeasurementName.QUADRATUS_FEMORIS_AREA_MM2)
+    assert list(plausibility.of_muscle_volume(other)) == []
+
+
 def test_an_unknown_age_under_an_adult_profile_is_a_caution():
     adult = find_profile("singer2015")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hips import SHAPE, box, hip
+from hips import SHAPE, at, box, hip, mark
 
 from ifi_mri.config import Config
 from ifi_mri.measurements import quadratus_femoris_signal as signal
@@ -65,7 +65,8 @@ def test_bright_voxels_count_by_number_connection_and_volume():
 
     assert found[FRACTION].value == pytest.approx(250 / INNER_PIXELS)
     assert found[LARGEST].value == pytest.approx(200 / INNER_PIXELS)
-    assert found[VOLUME].value == pytest.approx(250 * 0.4 * 0.8 * 5 / 1000)
+    whole_ml = 50 * 40 * 0.4 * 0.8 * 5 / 1000
+    assert found[VOLUME].value == pytest.approx(250 / INNER_PIXELS * whole_ml)
     assert found[VOLUME].unit == "ml"
 
 
@@ -173,3 +174,24 @@ def test_the_proportion_interval_is_wilsons():
     # Wilson's interval for 15 of 148, as printed by Newcombe, Stat Med 1998;17:857, table I.
     assert wilson_interval_95(15, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
     assert wilson_interval_95(0, 20)[0] == 0.0
+
+
+def test_a_reference_that_overlaps_the_muscle_is_no_reference():
+    marks = (box("quadratus_femoris", 2, *MUSCLE), box("reference_muscle", 2, 40.4, 50.2, 40, 16))
+    results = signal.measure(hip(*marks, fluid=picture()), CONFIG)
+
+    assert {"overlap" in result.reason for result in results} == {True}
+
+
+def test_a_reference_without_any_spread_is_no_image():
+    assert "one value throughout" in measured(np.full(SHAPE, 80.0))[RATIO].reason
+
+
+def test_an_outline_that_crosses_itself_is_not_measured():
+    corners = [at(2, x, y) for x, y in ((40.4, 40.2), (80.4, 56.2), (80.4, 40.2), (40.4, 56.2))]
+    bow = mark("quadratus_femoris", *corners, closed=True)
+    results = signal.measure(
+        hip(bow, box("reference_muscle", 2, *REFERENCE), fluid=picture()), CONFIG
+    )
+
+    assert "crosses itself" in results[0].reason

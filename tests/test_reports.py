@@ -29,6 +29,7 @@ REPORTS = {
     "both_sides": example_report.report,
     "one_side": example_report.without_right_side,
     "no_fluid_series": example_report.without_fluid_series,
+    "secondary": example_report.with_secondary,
 }
 
 
@@ -308,3 +309,12 @@ def test_a_second_error_keeps_the_first(tmp_path):
     (kept,) = (tmp_path / "previous").rglob("error.json")
     assert json.loads(kept.read_bytes())["message"] == "first."
     assert json.loads((tmp_path / "error.json").read_bytes())["message"] == "second."
+
+
+def test_nothing_is_told_of_what_caused_an_error(tmp_path):
+    error = GeometryError("a slice is missing.")
+    error.__cause__ = OSError(2, "No such file", "/scans/DOE^JOHN/1.dcm")
+    error.add_note("DOE^JOHN")
+    reports.write_error(tmp_path, error, at=AT)
+    for path in tmp_path.iterdir():
+        assert "DOE" not in path.read_text()

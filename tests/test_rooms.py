@@ -12,13 +12,20 @@ SOURCE = Path(ifi_mri.__file__).parent
 
 #: Files of a room that are no members of their own: what the members share.
 SHARED_FILES = {
-    "measurements": {"in_plane_distance"},
+    "measurements": {
+        "area_at_level",
+        "horizontal",
+        "in_plane_distance",
+        "marked_lines",
+        "narrowest_level",
+        "outlined_area",
+    },
     "findings": {"assessed_hip"},
 }
 
 #: What each member of a room must offer.
 OFFERS = {
-    "measurements": ("NAMES", "measure"),
+    "measurements": ("NAMES",),
     "findings": ("NAMES", "assess"),
     "reports": ("NAME", "FILE_NAME", "render"),
     "landmarks": ("NAME", "read"),
@@ -44,6 +51,13 @@ def test_every_file_of_a_room_is_listed(room):
 )
 def test_every_member_offers_what_its_room_asks_for(room, name, offered):
     assert hasattr(import_module(f"ifi_mri.{room}.{name}"), offered)
+
+
+@pytest.mark.parametrize("name", import_module("ifi_mri.measurements").MODULES)
+def test_every_measurement_is_taken_from_one_hip_or_from_both(name):
+    member = import_module(f"ifi_mri.measurements.{name}")
+
+    assert hasattr(member, "measure") != hasattr(member, "measure_pair")
 
 
 @pytest.mark.parametrize(

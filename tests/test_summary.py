@@ -756,6 +756,51 @@ def test_recorded_rotation_and_bolster_are_said() -> None:
     assert "dissertation" not in sentence
 
 
+@pytest.mark.parametrize(
+    ("rotation", "said"),
+    [
+        (HipRotation.EXTERNAL, "30 degrees would narrow the space by 1.2 to 6.9 mm"),
+        (HipRotation.INTERNAL, "30 degrees would widen the space by 11.4 mm"),
+    ],
+)
+def test_rotation_in_degrees_is_held_against_published_slopes_that_disagree(
+    rotation: HipRotation, said: str
+) -> None:
+    sentence = position_sentence(
+        "HFS", intake(hip_rotation=rotation, hip_rotation_deg=30.0), [], SINGER
+    )
+    assert said in sentence
+    for part in ("disagree", "PMID 38593926", "0.04", "0.23", "applied"):
+        assert part in sentence
+    without = position_sentence("HFS", intake(hip_rotation=rotation), [], SINGER)
+    assert "per degree" not in without
+
+
+def trochanters(value_deg: float) -> Measurement:
+    name = MeasurementName.SIDE_DIFFERENCE_LESSER_TROCHANTER_DIRECTION
+    interval = (value_deg - 4.0, value_deg + 4.0)
+    return Measurement(name, None, value_deg, "deg", 2.04, interval, "", (), None, 2)
+
+
+@pytest.mark.parametrize(
+    ("value_deg", "said"),
+    [
+        (12.0, "the left lesser trochanter points 12.0 degrees further to the back (95 % interval "
+               "8.0 to 16.0)"),
+        (-20.3, "the right lesser trochanter points 20.3 degrees further to the back (95 % "
+                "interval 16.3 to 24.3)"),
+        (3.9, None),
+        (-3.9, None),
+    ],
+)  # fmt: skip
+def test_trochanters_that_point_apart_are_said_where_the_images_show_it(
+    value_deg: float, said: str | None
+) -> None:
+    sentence = position_sentence("HFS", None, [trochanters(value_deg)], SINGER)
+    assert ("trochanter points" in sentence) is (said is not None)
+    assert (said or "") in sentence
+
+
 def test_results_that_a_shift_would_carry_across_are_told_from_those_it_would_not() -> None:
     measured = [width(IFS, 14.0), width(QFS, 18.8), width(IFS, 25.5, RIGHT), width(RATIO, 1.0)]
     assert position_sentence("FFS", None, measured, SINGER).endswith(
@@ -871,7 +916,7 @@ def everything_said() -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _all_positions(measured: list[Measurement], words: Mapping[str, str]) -> Iterator[str]:
-    both_sides = [*measured, width(IFS, 14.0, RIGHT)]
+    both_sides = [*measured, width(IFS, 14.0, RIGHT), trochanters(12.0)]
     codes = (None, "?", "HFS", "HFP", "HFDR", "HFDL", "FFS")
     for code, rotation, bolster in itertools.product(codes, HipRotation, Answer):
         turned = intake(hip_rotation=rotation, hip_rotation_deg=5.0, knee_bolster=bolster)

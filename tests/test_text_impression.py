@@ -51,6 +51,28 @@ def test_what_was_not_measured_is_said_with_its_reason():
     assert "mm (95 %" not in right
 
 
+def test_secondary_measurements_say_their_definition_and_unmarked_ones_take_one_line():
+    text = flowing(text_of(example_report.with_secondary()))
+    right, left = text.split("RIGHT HIP")[1].split("LEFT HIP")
+    assert (
+        "Neck-shaft angle: 131.4 deg (95 % interval 105.6 to 157.2 deg), caput-collum-diaphyseal "
+        "angle, not the femoral neck angle." in left
+    )
+    assert "Not marked: Ischial angle, Neck-shaft angle." in right
+    assert "crosses itself; draw it again (Hamstring tendon area)." in right
+    assert "no ischial axis" not in text
+
+
+def test_both_sides_have_their_own_section_where_there_is_anything():
+    text = flowing(text_of(example_report.with_secondary()))
+    both = text.split("BOTH SIDES")[1].split("TECHNIQUE")[0]
+    assert "Intertuberous distance: 98.2 mm" in both
+    assert "between inner borders" in both
+    assert "IFS, left minus right: -10.8 mm" in both
+    assert "trochanter" not in both
+    assert "BOTH SIDES" not in text_of(example_report.report())
+
+
 def test_cautions_limits_technique_and_intended_use_are_there():
     text = flowing(text_of(example_report.report()))
     assert "- Left: Measured grade 2 and the reader's grade 1 differ." in text

@@ -6,7 +6,9 @@ that ``--help`` and ``--version`` answer at once.
 """
 
 import argparse
+import io
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -36,9 +38,15 @@ SCHEMAS: Final = ("report", "landmarks", "config", "clinical")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a terminal that cannot show a letter shows its code
+            stream.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(argv)
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
     except ConfigError as error:
         return _fail(error, options, WRONG_USAGE)
     except IfiMriError as error:
@@ -47,15 +55,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("ifi-mri: interrupted; finished files are complete.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output went away, as `head` does
+        _close_output()  # the reader of our output went away, as `head` does
         return DONE
+    except OSError as error:
+        _close_output()
+        return _fail(error, options, CASE_FAILED, f"cannot write or read: {error.strerror}.")
+    except Exception as error:  # noqa: BLE001 - the last door: a sentence, not a traceback
+        what = f"an error that should not happen ({type(error).__name__}); --verbose shows where."
+        return _fail(error, options, CASE_FAILED, what)
     return status
 
 
-def _fail(error: Exception, options: argparse.Namespace, status: int) -> int:
+def _close_output() -> None:
+    """Keep the interpreter from flushing at its end what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fail(
+    error: Exception, options: argparse.Namespace, status: int, sentence: str | None = None
+) -> int:
     if options.verbose:
         traceback.print_exception(error)
-    print(f"ifi-mri: {error}", file=sys.stderr)
+    text = " ".join((sentence or str(error)).split())
+    print(f"ifi-mri: {text}", file=sys.stderr)
     return status
 
 
@@ -87,6 +109,9 @@ def build_parser() -> argparse.ArgumentParser:
     demo = command("demo", run_demo, "Analyse the study in sample_data and say where the report is")
     demo.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for the report")
     _add_run(command("run", run_run, "Analyse one study with its landmarks"))
+    _add_positions(
+        command("positions", run_positions, "Compare one patient's scans in several positions")
+    )
     inspect = command("inspect", run_inspect, "Show the series of a study without measuring")
     inspect.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or NIfTI")
     inspect.add_argument("--json", action="store_true", help="print JSON")
@@ -136,6 +161,20 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         help=f"formats beside {', '.join(BASE_FORMATS)}; `ifi-mri info` lists them",
     )
     run.add_argument("--out", type=Path, default=Path("out"), help="folder for the report")
+
+
+def _add_positions(positions: argparse.ArgumentParser) -> None:
+    positions.add_argument(
+        "reports",
+        type=Path,
+        nargs="+",
+        metavar="REPORT.json",
+        help="report of one position, or the folder that holds it; the first in neutral rotation "
+        "is what the others are compared with",
+    )
+    positions.add_argument(
+        "--out", type=Path, metavar="DIR", help="also write positions.json, .csv and .html there"
+    )
 
 
 def _add_series_options(command: argparse.ArgumentParser) -> None:
@@ -308,6 +347,23 @@ def _print_report(report: "Report", written: Sequence[Path]) -> None:
     print()
     for path in written:
         print(path)
+
+
+def run_positions(options: argparse.Namespace) -> int:
+    """Print the spaces of one patient by position, and write them where asked."""
+    from ifi_mri.cohort import positions, positions_files
+
+    for path in options.reports:
+        _must_exist(path)
+    table = positions.dynamic_table(positions_files.read_reports(options.reports))
+    written: list[Path] = []
+    if options.out is not None:
+        _prepare(options.out)
+        written = positions_files.write(table, options.out)
+    if not options.quiet:
+        print(positions_files.as_text(table))
+        print(*([""] if written else []), *written, sep="\n")
+    return DONE
 
 
 def run_inspect(options: argparse.Namespace) -> int:

@@ -74,9 +74,20 @@ class SeriesRules(Settings):
     """Inversion times that null fat: about 130 to 190 ms from 0.5 to 3 T, with room either side."""
     min_slices: Annotated[int, Field(ge=1)] = 3
     """Fewer slices are a localizer or a test shot, not a hip examination."""
-    anatomy_order: tuple[Weighting, ...] = ("T1", "PD", "T2")
+    anatomy_order: Annotated[tuple[Weighting, ...], Field(min_length=1)] = ("T1", "PD", "T2")
     """T1 first, as the ischiofemoral space was defined on it."""
-    fluid_order: tuple[Weighting, ...] = ("STIR", "T2", "PD", "Dixon water")
+    fluid_order: Annotated[tuple[Weighting, ...], Field(min_length=1)] = (
+        "STIR",
+        "T2",
+        "PD",
+        "Dixon water",
+    )
+
+    @model_validator(mode="after")
+    def _inversion_times_rise(self) -> "SeriesRules":
+        if self.stir_inversion_ms[0] >= self.stir_inversion_ms[1]:
+            raise ValueError("stir_inversion_ms must rise, as in [80, 260]")
+        return self
 
 
 class SpaceSettings(Settings):
@@ -90,7 +101,7 @@ class SpaceSettings(Settings):
 class SignalSettings(Settings):
     """How quadratus femoris signal is measured and graded (evidence document, section 9.4)."""
 
-    threshold_sd: Positive = 3.0
+    threshold_sd: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 3.0
     """A voxel counts above reference mean + this many standard deviations."""
     erosion_pixels: Annotated[int, Field(ge=0, le=5)] = 1
     """Outermost pixels left out of both regions: fat edges and chemical shift."""
@@ -121,7 +132,7 @@ class Config(Settings):
     profile: str = DEFAULT_PROFILE
     anatomy: str | None = None
     fluid_sensitive: str | None = None
-    case_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] | None = None
+    case_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")] | None = None
     spaces: SpaceSettings = SpaceSettings()
     signal: SignalSettings = SignalSettings()
     series_words: SeriesWords = SeriesWords()

@@ -23,6 +23,9 @@ SHEAR_TOLERANCE: Final = 1e-3
 #: Two points closer than this are one point: a hundredth of what any reader can place.
 SAME_POINT_MM: Final = 1e-6
 
+#: Slices tilted further than this are not axial and show another distance (design, decision 3).
+MAX_AXIAL_TILT_DEG: Final = 30.0
+
 LPS_FROM_RAS: Final[FloatArray] = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -228,6 +231,24 @@ def _nearest_on_lines(
     return np.where(within, s, 0), np.where(within, t, 0)
 
 
+def crosses_itself(outline_mm: npt.ArrayLike, affine: npt.ArrayLike) -> bool:
+    """Return whether the edge of a closed outline crosses itself, seen along the slices' normal."""
+    ring = _segments(outline_mm, closed=True) @ plane_basis(affine).T
+    start, step = ring[:, 0], ring[:, 1] - ring[:, 0]
+    between = start[None] - start[:, None]
+    area = _cross(step[:, None], step[None])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = _cross(between, step[None]) / area
+        u = _cross(between, step[:, None]) / area
+    inside = 1e-9
+    crossing = (area != 0) & (t > inside) & (t < 1 - inside) & (u > inside) & (u < 1 - inside)
+    return bool(crossing.any())
+
+
+def _cross(a: FloatArray, b: FloatArray) -> FloatArray:
+    return np.asarray(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0], dtype=np.float64)
+
+
 def encloses(outline_mm: npt.ArrayLike, point_mm: npt.ArrayLike, affine: npt.ArrayLike) -> bool:
     """Return whether a closed outline encloses a point, seen along the slices' normal (even-odd
     rule)."""
@@ -271,7 +292,7 @@ def pixels_inside(
     from skimage.measure import grid_points_in_poly
 
     n_rows, n_columns = (int(n) for n in shape[-2:])
-    corners = patient_to_voxel(affine, in_slice_plane(outline_mm, affine))[:, 1:]
+    corners = patient_to_voxel(affine, outline_mm)[:, 1:]
     inside = np.zeros((n_rows, n_columns), dtype=np.bool_)
     low = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
     high = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, (n_rows, n_columns))

@@ -387,10 +387,12 @@ class SliceValue:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A number taken from one hip, with its unit, uncertainty and evidence.
+    """A number taken from one hip or both, with its unit, uncertainty and evidence.
 
     Attributes
     ----------
+    side : Side or None
+        None where the number belongs to both sides together.
     sd : float
         Standard deviation of ``value``, in its unit.
     interval_95 : tuple of 2 floats
@@ -408,7 +410,7 @@ class Measurement:
     """
 
     name: MeasurementName
-    side: Side
+    side: Side | None
     value: float
     unit: str
     sd: float
@@ -428,16 +430,24 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class NotMeasured:
-    """A number that could not be taken, and why."""
+    """A number that could not be taken, and why.
+
+    ``side`` is None where it belongs to both sides together.  ``optional`` is True where nobody
+    marked what only this number is taken from: an absence that asks for nothing.
+    """
 
     name: MeasurementName
-    side: Side
+    side: Side | None
     reason: str
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """Something the reader of a report should know; ``code`` is stable, ``text`` is a sentence."""
+    """Something the reader of a report should know; ``code`` is stable, ``text`` is a sentence.
+
+    ``side`` is None where it concerns both sides or the study.
+    """
 
     code: str
     text: str
@@ -583,8 +593,9 @@ class Report:
     inputs: tuple[InputFile, ...]
     provenance: tuple[tuple[str, str], ...] = ()
 
-    def measured(self, name: MeasurementName, side: Side) -> Measurement | None:
-        """Return a measurement, or None where it was not taken."""
+    def measured(self, name: MeasurementName, side: Side | None) -> Measurement | None:
+        """Return a measurement of a side (None: of both together), or None where it was not
+        taken."""
         for measurement in self.measurements:
             if measurement.name == name and measurement.side == side:
                 return measurement

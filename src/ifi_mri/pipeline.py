@@ -3,7 +3,7 @@ the same functions."""
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,11 +19,12 @@ from ifi_mri import (
     reports,
     selection,
     summary,
+    tissue_at_ends,
 )
 from ifi_mri import landmarks as landmark_files
 from ifi_mri._version import __version__
 from ifi_mri.config import Config, find_profile, profiles
-from ifi_mri.errors import SeriesNotFoundError
+from ifi_mri.errors import SeriesNotFoundError, StudyError
 from ifi_mri.findings import AssessedHip, narrowing
 from ifi_mri.landmarks import midline
 from ifi_mri.model import (
@@ -98,12 +99,13 @@ def analyse(
     config = config or Config()
     profile = find_profile(config.profile)
     choices = choose_series(study, landmarks, config)
-    anatomy = _anatomy(choices)
+    anatomy = _anatomy(choices, study.cautions)
     cautions = [*study.cautions, *landmark_files.check(landmarks, study, anatomy)]
     picture, picture_cautions = _look_at_picture(landmarks, anatomy)
     cautions += picture_cautions
-    hips = [_hip(side, landmarks, choices) for side in Side]
+    left, right = hips = [_hip(side, landmarks, choices) for side in Side]
     results = [result for hip in hips for result in measurements.measure(hip, config)]
+    results += measurements.measure_pair(left, right, results, config)
     intake = clinical or ClinicalIntake()
     age_years, sex = _person(study, intake)
     assessed = [
@@ -125,7 +127,10 @@ def analyse(
     measured = [result for result in results if isinstance(result, Measurement)]
     not_measured = [result for result in results if isinstance(result, NotMeasured)]
     cautions += _cautions(choices, measured, found)
+    cautions += [caution for side in Side for caution in _at_ends(side, measured, anatomy)]
     cautions += plausibility.of_person(age_years, profile)
+    cautions += plausibility.of_intake(intake, study.patient)
+    cautions += choice_cautions(choices, config)
     inputs = _inputs(study, landmarks, clinical, hips, measured, picture)
     diagnostic = summary.write(found, measured, not_measured, clinical, age_years=age_years)
     return Report(
@@ -208,10 +213,34 @@ def check(
 
     Raises the errors of `analyse` that concern series and belonging; nothing is measured.
     """
-    anatomy = _anatomy(choose_series(study, landmarks, config))
+    anatomy = _anatomy(choose_series(study, landmarks, config), study.cautions)
     cautions = landmark_files.check(landmarks, study, anatomy)
     _, picture_cautions = _look_at_picture(landmarks, anatomy)
     return anatomy, (*cautions, *picture_cautions)
+
+
+def choice_cautions(choices: Sequence[SeriesChoice], config: Config) -> list[Caution]:
+    """Return what the reader should know about which series were chosen."""
+    chosen = {choice.role: choice.series for choice in choices}
+    anatomy, fluid = chosen.get(Role.ANATOMY), chosen.get(Role.FLUID_SENSITIVE)
+    cautions = []
+    if anatomy and (evidence := selection.fat_suppression(anatomy, config)):
+        text = (
+            f"The spaces were measured on a fat-suppressed series, {anatomy.label} ({evidence}); "
+            f"most cut-offs come from series without fat suppression."
+        )
+        cautions.append(Caution("anatomy_fat_suppressed", text))
+    if fluid and selection.fat_suppression(fluid, config) is None:
+        text = f"Nothing in the headers of {fluid.label} says that fat is suppressed."
+        cautions.append(Caution("fat_suppression_not_stated", text))
+    both = [series for series in (anatomy, fluid) if series and series.format == "dicom"]
+    if len(both) == 2 and None in {series.frame_of_reference_uid for series in both}:
+        text = (
+            "A series does not state its frame of reference; outlines were carried over on the "
+            "assumption that both series share it."
+        )
+        cautions.append(Caution("frame_assumed", text))
+    return cautions
 
 
 def _share_frame(first: Series, second: Series) -> bool:
@@ -219,14 +248,15 @@ def _share_frame(first: Series, second: Series) -> bool:
     return len(frames) < 2
 
 
-def _anatomy(choices: Sequence[SeriesChoice]) -> Series:
+def _anatomy(choices: Sequence[SeriesChoice], cautions: Sequence[Caution]) -> Series:
     for choice in choices:
         if choice.role is Role.ANATOMY and choice.series is not None:
             return choice.series
     reason = next(choice.reason for choice in choices if choice.role is Role.ANATOMY)
+    unread = "".join(f" ({c.text.rstrip('.')})" for c in cautions if c.code == "unreadable_file")
     raise SeriesNotFoundError(
-        f"the study: {reason}. See what it holds with `ifi-mri inspect`, and choose a series with "
-        f"--anatomy."
+        f"the study: {reason}{unread}. See what it holds with `ifi-mri inspect`, and "
+        f"choose a series with --anatomy."
     )
 
 
@@ -272,9 +302,9 @@ def _inside(points: Sequence[Point], series: Series) -> tuple[list[Point], str]:
 def _look_at_picture(
     landmark_set: LandmarkSet, anatomy: Series
 ) -> tuple[Volume | None, tuple[Caution, ...]]:
-    """Return the slice of the first marked bone, with what it says of sides and metal."""
-    bones = [mark for mark in landmark_set.landmarks if mark.name in midline.BONES]
-    near, _ = _inside([mark.points_mm[0] for mark in bones[:1]], anatomy)
+    """Return the slice of the first landmark, with what it says of sides and metal."""
+    marks = [mark for mark in landmark_set.landmarks if mark.name in midline.OFF_MIDLINE]
+    near, _ = _inside([mark.points_mm[0] for mark in marks[:1]], anatomy)
     if not near:
         return None, ()
     volume = loaders.load_volume(anatomy, near=near)
@@ -302,10 +332,32 @@ def _cautions(
             cautions.append(Caution("no_fluid_sensitive_series", text))
     for side in Side:
         cautions += plausibility.of_numbers(side, measured)
+    for measurement in measured:
+        cautions += plausibility.of_muscle_volume(measurement)
     for finding in found:
         if finding.name is FindingName.QUADRATUS_FEMORIS_OEDEMA:
             cautions += plausibility.of_oedema(finding)
     return cautions
+
+
+def _at_ends(side: Side, measured: Iterable[Measurement], anatomy: Series) -> Iterator[Caution]:
+    """Yield what the picture says of the ends of one side's spaces.  Slices that cannot be opened
+    stop no case: the numbers come from the points."""
+    spaces = [m for m in measured if m.side is side and m.name in tissue_at_ends.SPACES]
+    points = [point for space in spaces for one in space.per_slice for point in one.points_mm]
+    if not points:
+        return
+    try:
+        volume = loaders.load_volume(anatomy, near=points)
+    except StudyError:
+        yield Caution(
+            "ends_not_looked_at",
+            f"The slices of {anatomy.label} that the spaces were measured on could not be opened; "
+            f"whether their ends lie on cortex and tendon was not looked at.",
+            side,
+        )
+        return
+    yield from tissue_at_ends.cautions(spaces, volume)
 
 
 def _without_repeats(cautions: Iterable[Caution]) -> tuple[Caution, ...]:
@@ -357,13 +409,7 @@ def _shown_path(path: Path, root: Path, study: Study) -> str:
     relative = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
     if relative == Path():
         relative = Path(path.name)
-    identity = f"{study.patient.name} {study.patient.patient_id}".lower()
-    words = {word for word in identity.replace("^", " ").split() if len(word) > 2}
-    parts = [
-        "withheld" if any(word in part.lower() for word in words) else part
-        for part in relative.parts
-    ]
-    return "/".join(parts)
+    return loaders.without_identity(relative.as_posix(), study.patient)
 
 
 def _report_uid(

@@ -10,7 +10,7 @@ import numpy as np
 
 from ifi_mri import body, geometry
 from ifi_mri.config import ADULT_FROM_YEARS, CutoffProfile
-from ifi_mri.model import Caution, Finding, Grid, Measurement, Series
+from ifi_mri.model import Caution, ClinicalIntake, Finding, Grid, Measurement, Patient, Series
 from ifi_mri.vocabulary import MeasurementName, Side, Status, printed
 
 #: Beyond this tilt an axial slice cuts the space obliquely (design, decision 3).
@@ -22,8 +22,14 @@ QFS_ABOVE_IFS_MM: Final = 2.0
 #: Published individual values lie well within (evidence document, section 9.1).
 PLAUSIBLE_IFS_MM: Final = (3.0, 50.0)
 
+#: The back end of the ischium is its lateral one, and published angles are obtuse.
+ISCHIAL_ANGLE_FROM_DEG: Final = 90.0
+
 #: Narrower pictures cannot show both hips of an adult, whose hip centres are 160 mm and more apart.
 ONE_HIP_FIELD_MM: Final = 250.0
+
+#: Ages in years from two sources that are one: birthdays between the visits.
+SAME_AGE_YEARS: Final = 1.5
 
 #: Fat resonates 3.5 ppm below water; hydrogen at 42.577 MHz per tesla.
 FAT_WATER_SHIFT_PPM: Final = 3.5
@@ -95,9 +101,9 @@ def fat_water_shift_mm(series: Series) -> float | None:
 
 def of_numbers(side: Side, measurements: list[Measurement]) -> Iterator[Caution]:
     """Yield cautions about the numbers of one side that do not look like a hip's."""
-    value_mm = {m.name: m.value for m in measurements if m.side is side}
-    ifs = value_mm.get(MeasurementName.ISCHIOFEMORAL_SPACE)
-    qfs = value_mm.get(MeasurementName.QUADRATUS_FEMORIS_SPACE)
+    value = {m.name: m.value for m in measurements if m.side is side}
+    ifs = value.get(MeasurementName.ISCHIOFEMORAL_SPACE)
+    qfs = value.get(MeasurementName.QUADRATUS_FEMORIS_SPACE)
     if ifs is not None and qfs is not None and qfs > ifs + QFS_ABOVE_IFS_MM:
         yield Caution(
             "qfs_above_ifs",
@@ -112,6 +118,32 @@ def of_numbers(side: Side, measurements: list[Measurement]) -> Iterator[Caution]
             f"An ischiofemoral space of {printed(ifs, 'mm')} mm lies outside {low:g} to {high:g} "
             f"mm; check the landmarks.",
             side,
+        )
+    angle = value.get(MeasurementName.ISCHIAL_ANGLE)
+    if angle is not None and angle < ISCHIAL_ANGLE_FROM_DEG:
+        yield Caution(
+            "ischial_angle_acute",
+            f"An ischial angle of {printed(angle, 'deg')} degrees says that the back end of the "
+            f"ischium lies medial to its front end; published values are obtuse. Check the "
+            f"ischial_axis landmark.",
+            side,
+        )
+
+
+def of_muscle_volume(measurement: Measurement) -> Iterator[Caution]:
+    """Yield a caution where the volume of quadratus femoris is only that of a part of it."""
+    if measurement.name is not MeasurementName.QUADRATUS_FEMORIS_VOLUME_ML:
+        return
+    found = dict(measurement.details)
+    if found.get("partial") == "yes":
+        n_between = int(found.get("n_slices_left_out_between", 0))
+        gaps = f", with {n_between} left out between them" if n_between else ""
+        yield Caution(
+            "quadratus_femoris_volume_partial",
+            f"Quadratus femoris was outlined on {measurement.n_slices} "
+            f"slice{'' if measurement.n_slices == 1 else 's'}{gaps}: its volume is that of these "
+            f"slices, not of the muscle.",
+            measurement.side,
         )
 
 
@@ -128,6 +160,22 @@ def of_person(age_years: float | None, profile: CutoffProfile) -> Iterator[Cauti
             "profile_not_verified",
             f"The cut-offs of profile {profile.id} were not read in the primary source. "
             f"{profile.note}".rstrip(),
+        )
+
+
+def of_intake(intake: ClinicalIntake, patient: Patient) -> Iterator[Caution]:
+    """Yield a caution where the clinical intake and the images speak of different people."""
+    differ = []
+    if intake.sex and patient.sex and intake.sex != patient.sex:
+        differ.append(f"sex {intake.sex} against {patient.sex}")
+    ages = intake.age_years, patient.age_years
+    if ages[0] is not None and ages[1] is not None and abs(ages[0] - ages[1]) > SAME_AGE_YEARS:
+        differ.append(f"age {ages[0]:g} against {ages[1]:g} years")
+    if differ:
+        yield Caution(
+            "intake_contradicts_images",
+            f"The clinical intake and the images differ ({'; '.join(differ)}); the intake's "
+            f"figures were used. Check that both belong to one patient.",
         )
 
 

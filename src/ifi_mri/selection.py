@@ -9,16 +9,12 @@ its reason is printed in the report.
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
 from ifi_mri import geometry
 from ifi_mri.config import Config, SeriesRules, SeriesWords
 from ifi_mri.errors import SeriesNotFoundError
 from ifi_mri.model import Series, SeriesChoice, Study
 from ifi_mri.vocabulary import Role
-
-#: Series tilted further than this are not axial (design, decision 3).
-MAX_TILT_DEG: Final = 30.0
 
 
 def choose(study: Study, role: Role, config: Config, drawn_on: str | None = None) -> SeriesChoice:
@@ -41,7 +37,7 @@ def choose(study: Study, role: Role, config: Config, drawn_on: str | None = None
     """
     asked_for = config.anatomy if role is Role.ANATOMY else config.fluid_sensitive
     if asked_for:
-        return SeriesChoice(role, _asked_for(study, role, asked_for), f"asked for as {asked_for!r}")
+        return _asked_for(study, role, asked_for, config)
     usable = [series for series in study.series if why_unusable(series, config) is None]
     if role is Role.ANATOMY:
         for series in usable:
@@ -67,8 +63,14 @@ def why_unusable(series: Series, config: Config) -> str | None:
     n_slices, min_slices = series.grid.shape[0], config.series_rules.min_slices
     if n_slices < min_slices:
         return f"{n_slices} slices, at least {min_slices} are needed"
+    return _why_not_axial(series)
+
+
+def _why_not_axial(series: Series) -> str | None:
+    if series.grid is None:
+        return "its slices form no stack"
     tilt_deg = geometry.tilt_from_axial_deg(series.grid.affine)
-    if tilt_deg > MAX_TILT_DEG:
+    if tilt_deg > geometry.MAX_AXIAL_TILT_DEG:
         return f"{geometry.plane_name(series.grid.affine)}, {tilt_deg:.0f} degrees from axial"
     return None
 
@@ -229,8 +231,12 @@ def _plane(series: Series) -> str:
     return f"{geometry.plane_name(series.grid.affine)} (tilted {tilt_deg:.0f} degrees)"
 
 
-def _asked_for(study: Study, role: Role, text: str) -> Series:
-    """Return the one series that an override names."""
+def _asked_for(study: Study, role: Role, text: str, config: Config) -> SeriesChoice:
+    """Return the one series that an override names, if it can serve.
+
+    Words of the description do not count against a series that was asked for; its geometry does,
+    and evidence that fat is not suppressed does against a fluid-sensitive one.
+    """
     option = "--anatomy" if role is Role.ANATOMY else "--fluid"
     named = [series for series in study.series if is_named(series, text)]
     if len(named) != 1:
@@ -240,11 +246,20 @@ def _asked_for(study: Study, role: Role, text: str) -> Series:
             f"{option} {text!r} {what} of the study. Give a series UID, a series number, a "
             f"description or a NIfTI path; the study holds: {known}."
         )
-    if named[0].refusal:
+    series = named[0]
+    problem = series.refusal or _why_not_axial(series)
+    if problem:
         raise SeriesNotFoundError(
-            f"{option} {text!r} names a series that cannot be measured: {named[0].refusal}"
+            f"{option} {text!r} names a series that cannot be measured: {problem}"
         )
-    return named[0]
+    weighted = weighting(series, config)
+    if role is Role.FLUID_SENSITIVE and weighted and fat_suppression(series, config) is None:
+        reason = (
+            f"{series.label} was asked for, but it is {weighted[0]} ({weighted[1]}) without fat "
+            f"suppression; oedema is measured on fat-suppressed series only"
+        )
+        return SeriesChoice(role, None, reason)
+    return SeriesChoice(role, series, f"asked for as {text!r}")
 
 
 def is_named(series: Series, text: str) -> bool:

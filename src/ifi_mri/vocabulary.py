@@ -60,7 +60,7 @@ class Role(StrEnum):
 
 
 class MeasurementName(StrEnum):
-    """Numbers taken from one hip."""
+    """Numbers taken from one hip, or from both together."""
 
     ISCHIOFEMORAL_SPACE = "ischiofemoral_space"
     QUADRATUS_FEMORIS_SPACE = "quadratus_femoris_space"
@@ -69,6 +69,15 @@ class MeasurementName(StrEnum):
     QUADRATUS_FEMORIS_OEDEMA_FRACTION = "quadratus_femoris_oedema_fraction"
     QUADRATUS_FEMORIS_OEDEMA_LARGEST_FRACTION = "quadratus_femoris_oedema_largest_fraction"
     QUADRATUS_FEMORIS_OEDEMA_VOLUME_ML = "quadratus_femoris_oedema_volume_ml"
+    QUADRATUS_FEMORIS_AREA_MM2 = "quadratus_femoris_area_mm2"
+    QUADRATUS_FEMORIS_VOLUME_ML = "quadratus_femoris_volume_ml"
+    HAMSTRING_TENDON_AREA_MM2 = "hamstring_tendon_area_mm2"
+    ISCHIAL_ANGLE = "ischial_angle"
+    NECK_SHAFT_ANGLE = "neck_shaft_angle"
+    INTERTUBEROUS_DISTANCE = "intertuberous_distance"
+    SIDE_DIFFERENCE_ISCHIOFEMORAL_SPACE = "side_difference_ischiofemoral_space"
+    SIDE_DIFFERENCE_QUADRATUS_FEMORIS_SPACE = "side_difference_quadratus_femoris_space"
+    SIDE_DIFFERENCE_LESSER_TROCHANTER_DIRECTION = "side_difference_lesser_trochanter_direction"
 
 
 class FindingName(StrEnum):

@@ -1,9 +1,9 @@
 """Narrowing of the ischiofemoral and quadratus femoris spaces under a published cut-off.
 
-Three states.  With half-width u = 1.96 x SD of the distance d and cut-off c: narrowed where
-d < c - u, not narrowed where d > c + u, indeterminate between; beside it the plain d <= c of the
-publications, and the probability that the true distance is at or below c.  All comparisons are at
-the printed 0.1 mm, so that a report never contradicts itself.
+Three states.  Narrowed where the 95 % interval of the distance lies below the cut-off, not narrowed
+where it lies above, indeterminate where it holds the cut-off; beside it the plain d <= c of the
+publications, and the probability that the true distance is at or below c.  All comparisons are of
+the figures as printed, to 0.1 mm, so that a report never contradicts itself.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Final
 
 from ifi_mri.config import ADULT_FROM_YEARS, CutoffProfile
 from ifi_mri.findings.assessed_hip import AssessedHip
-from ifi_mri.model import Z_95, Finding, Measurement, NotMeasured, ProfileFlag
+from ifi_mri.model import Finding, Measurement, NotMeasured, ProfileFlag
 from ifi_mri.vocabulary import (
     Answer,
     FindingName,
@@ -103,21 +103,19 @@ def is_at_or_below(distance_mm: float, cutoff: float) -> bool:
     return at_printed_precision(distance_mm, "mm") <= cutoff
 
 
-def status_against(distance_mm: float, sd_mm: float, cutoff: float) -> Status:
-    """Return narrowed (present), not narrowed (absent) or indeterminate, at printed precision."""
-    distance = at_printed_precision(distance_mm, "mm")
-    half_width = Z_95 * sd_mm
-    if distance < at_printed_precision(cutoff - half_width, "mm"):
+def status_against(interval_95_mm: tuple[float, float], cutoff: float) -> Status:
+    """Return what the interval, as it is printed, says of a cut-off."""
+    low, high = (at_printed_precision(end, "mm") for end in interval_95_mm)
+    if high < cutoff:
         return Status.PRESENT
-    if distance > at_printed_precision(cutoff + half_width, "mm"):
-        return Status.ABSENT
-    return Status.INDETERMINATE
+    return Status.ABSENT if low > cutoff else Status.INDETERMINATE
 
 
 def probability_at_or_below(distance_mm: float, sd_mm: float, cutoff: float) -> float:
-    """Return the probability that the true distance is at or below a cut-off, for a normal error
-    of the given standard deviation and no knowledge beforehand."""
-    return 0.5 * (1 + math.erf((cutoff - distance_mm) / (sd_mm * math.sqrt(2))))
+    """Return the probability that the true distance is at or below a cut-off, for the distance as
+    printed, a normal error of the given standard deviation and no knowledge beforehand."""
+    distance = at_printed_precision(distance_mm, "mm")
+    return 0.5 * (1 + math.erf((cutoff - distance) / (sd_mm * math.sqrt(2))))
 
 
 def _assess_space(hip: AssessedHip, name: FindingName) -> Finding:
@@ -137,7 +135,7 @@ def _assess_space(hip: AssessedHip, name: FindingName) -> Finding:
             profile=profile.id,
             cutoff=cutoff,
         )
-    status = status_against(result.value, result.sd, cutoff)
+    status = status_against(result.interval_95, cutoff)
     return Finding(
         name=name,
         side=hip.side,
@@ -152,16 +150,13 @@ def _assess_space(hip: AssessedHip, name: FindingName) -> Finding:
 
 
 def _because(result: Measurement, status: Status, cutoff: float, profile: CutoffProfile) -> str:
-    half_width = Z_95 * result.sd
-    band = (
-        f"{printed(max(0.0, cutoff - half_width), 'mm')} to {printed(cutoff + half_width, 'mm')} mm"
-    )
+    low, high = (printed(end, "mm") for end in result.interval_95)
     relation = {
         Status.PRESENT: "lies below",
         Status.ABSENT: "lies above",
-        Status.INDETERMINATE: "lies within",
+        Status.INDETERMINATE: "holds",
     }[status]
     return (
-        f"{printed(result.value, 'mm')} mm {relation} the band of {band} around the cut-off of "
-        f"{printed(cutoff, 'mm')} mm ({profile.id}): {STATUS_WORDS[status]}."
+        f"{printed(result.value, 'mm')} mm; its 95 % interval of {low} to {high} mm {relation} the "
+        f"cut-off of {printed(cutoff, 'mm')} mm ({profile.id}): {STATUS_WORDS[status]}."
     )

@@ -8,7 +8,7 @@ belong together (`belonging`).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +23,7 @@ from ifi_mri.landmarks.shapes import AREAS
 from ifi_mri.landmarks.text_files import (
     is_dicom,
     is_folder,
+    named,
     nested_too_deeply,
     read_head,
     read_whole,
@@ -131,7 +132,7 @@ def read_all(
     landmarks = choose(sets, case_id=case_id, reader=reader, read=read)
     if not landmarks.landmarks and not landmarks.observations:
         raise LandmarkFormatError(
-            f"{landmarks.sources[0]}: holds no landmarks. Place some and save it again."
+            f"{named(landmarks.sources[0])}: holds no landmarks. Place some and save it again."
         )
     return landmarks
 
@@ -152,8 +153,8 @@ def _sets_in_folder(folder: Path) -> list[LandmarkSet]:
     claimed = _claimed_in(folder)
     if not claimed:
         raise LandmarkFormatError(
-            f"{folder}: holds no landmark files. {formats_sentence()} Name the folder that holds "
-            "them itself, folders inside it are not searched."
+            f"{named(folder)}: holds no landmark files. {formats_sentence()} Name the folder "
+            "that holds them itself, folders inside it are not searched."
         )
     return [one for path, form in claimed for one in _read_with(form, path)]
 
@@ -164,7 +165,7 @@ def _claimed_in(folder: Path) -> list[tuple[Path, LandmarkFormat]]:
         files = sorted(path for path in folder.iterdir() if path.is_file())
     except OSError as problem:
         raise LandmarkError(
-            f"{folder}: cannot be listed ({problem.strerror}). Check its permissions."
+            f"{named(folder)}: cannot be listed ({problem.strerror}). Check its permissions."
         ) from problem
     claimed = []
     for path in files:
@@ -206,9 +207,10 @@ def _format_by_name(path: Path) -> LandmarkFormat | None:
 def _read_with(form: LandmarkFormat, path: Path) -> Sequence[LandmarkSet]:
     content = read_whole(path, form.LARGEST_BYTES)
     try:
-        return form.read(content, path)
+        sets = form.read(content, Path(named(path)))  # its name alone: what messages may say
     except RecursionError as problem:
         raise nested_too_deeply(path) from problem
+    return [replace(one, sources=(path,)) for one in sets]
 
 
 def _refusal(path: Path, head: bytes) -> LandmarkFormatError:
@@ -222,7 +224,7 @@ def _refusal(path: Path, head: bytes) -> LandmarkFormatError:
         what = "is an annotation of an old Slicer; save it as a line or point list (.mrk.json)"
     else:
         what = f"is of no known landmark format (its name ends in {shown(path.suffix)})"
-    return LandmarkFormatError(f"{path}: {what}. {formats_sentence()}")
+    return LandmarkFormatError(f"{named(path)}: {what}. {formats_sentence()}")
 
 
 def formats_sentence() -> str:
@@ -252,7 +254,7 @@ def write(landmarks: LandmarkSet, path: Path | str) -> list[Path]:
     path = Path(path)
     form = _format_to_write(path)
     if not landmarks.landmarks and "observations" not in form.KEEPS:
-        raise LandmarkError(f"{path}: there are no landmarks to write. Read some first.")
+        raise LandmarkError(f"{named(path)}: there are no landmarks to write. Read some first.")
     files = form.write(landmarks, path)
     into_folder = path not in files
     try:
@@ -263,7 +265,9 @@ def write(landmarks: LandmarkSet, path: Path | str) -> list[Path]:
             write_atomically(target, content)
     except (OSError, ValueError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else problem
-        raise LandmarkError(f"{path}: cannot be written ({reason}). Check the folder.") from problem
+        raise LandmarkError(
+            f"{named(path)}: cannot be written ({reason}). Check the folder."
+        ) from problem
     return list(files)
 
 
@@ -283,7 +287,8 @@ def _format_to_write(path: Path) -> LandmarkFormat:
     if form is None:
         endings = ", ".join(suffix for form in formats() for suffix in form.SUFFIXES)
         raise LandmarkFormatError(
-            f"{path}: its ending names no landmark format. Use {endings}, or a folder for Slicer."
+            f"{named(path)}: its ending names no landmark format. Use {endings}, or a "
+            "folder for Slicer."
         )
     return form
 
@@ -292,8 +297,8 @@ def _refuse_other_files(folder: Path, files: Iterable[Path]) -> None:
     others = sorted({path for path, _ in _claimed_in(folder)} - set(files))
     if others:
         raise LandmarkError(
-            f"{folder}: already holds other landmark files ({shown(others[0].name)}), which would "
-            "be read together with the new ones. Choose an empty folder."
+            f"{named(folder)}: already holds other landmark files ({shown(others[0].name)}), which "
+            "would be read together with the new ones. Choose an empty folder."
         )
 
 

@@ -5,6 +5,7 @@ right and are wrong; whatever can be told from UIDs and positions alone stops th
 sentence.  What only deserves care becomes a caution.  (The body's midline needs pixels: `midline`.)
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
@@ -12,8 +13,20 @@ import numpy as np
 
 from ifi_mri import geometry
 from ifi_mri.errors import LandmarkMismatchError
+from ifi_mri.landmarks.merging import agreed_observations
 from ifi_mri.landmarks.shapes import AXES
-from ifi_mri.model import Caution, FloatArray, Grid, Instance, Landmark, LandmarkSet, Series, Study
+from ifi_mri.landmarks.text_files import named
+from ifi_mri.model import (
+    Caution,
+    FloatArray,
+    Grid,
+    Instance,
+    Landmark,
+    LandmarkSet,
+    Point,
+    Series,
+    Study,
+)
 from ifi_mri.vocabulary import LandmarkName, Side
 
 #: Parts of the slice spacing: beyond a half a point lies on another slice, beyond a quarter it
@@ -27,6 +40,18 @@ NEAR_EDGE_MM: Final = 5.0
 #: The ischium's lateral cortex lies medial to the trochanter's medial cortex in every hip; in a
 #: narrow space the trochanter may lie in front of it, a few mm either way.
 LATERAL_SLACK_MM: Final = 5.0
+
+#: The hamstring origin lies medial to the trochanter and the iliopsoas tendon.  In a narrow space
+#: the tendons bulge towards them, and slices may differ: only what neither explains is refused.
+HAMSTRING_SLACK_MM: Final = 15.0
+
+#: One hip's landmarks, ischium to the fat beside the trochanter, spread less; what lies further
+#: apart lies on both sides.
+WIDEST_HIP_MM: Final = 200.0
+
+#: A point marked twice lies within this of itself; further apart, one of the two was misplaced or
+#: they mark different ends of the structure.
+SAME_POINT_MM: Final = 3.0
 
 #: A point on the outermost face of a voxel is inside whatever rounding says.
 _ROUNDING_MM: Final = 1e-3
@@ -48,14 +73,18 @@ def check(landmarks: LandmarkSet, study: Study, anatomy: Series | None) -> tuple
     -------
     tuple of Caution
         Codes ``landmarks_not_final``, ``frame_not_stated``, ``landmark_between_slices``,
-        ``landmark_near_edge``, ``ischium_lateral_to_trochanter``.
+        ``landmark_near_edge``, ``points_apart``, ``ischium_lateral_to_trochanter``.
 
     Raises
     ------
     LandmarkMismatchError
         Another study, series, frame of reference or slice; a point outside the volume; swapped
-        sides; an outline drawn across slices.
+        sides; one side wider than a hip; an outline drawn across slices; two values judged by eye
+        for one side.
+    LandmarkFormatError
+        An oedema grade outside 0 to 3.
     """
+    agreed_observations([landmarks])
     cautions = [*_status_cautions(landmarks), *_frame_cautions(landmarks, study, anatomy)]
     _check_uids(landmarks, study, anatomy)
     if anatomy is not None and anatomy.grid is not None:
@@ -65,7 +94,10 @@ def check(landmarks: LandmarkSet, study: Study, anatomy: Series | None) -> tuple
         _check_outlines(landmarks, anatomy, anatomy.grid)
         cautions += _slice_cautions(landmarks, anatomy, anatomy.grid)
         cautions += _edge_cautions(landmarks, anatomy.grid)
+        cautions += _apart_cautions(landmarks, anatomy, anatomy.grid)
     _check_sides(landmarks, anatomy)
+    _check_one_hip(landmarks)
+    _check_hamstrings_medial(landmarks)
     cautions += _check_ischium_medial(landmarks)
     return tuple(cautions)
 
@@ -277,6 +309,26 @@ def _to_faces(points_mm: Sequence[Sequence[float]], grid: Grid) -> tuple[float, 
     return float(min(slices, last[0] - slices)), float((in_plane * grid.pixel_spacing_mm).min())
 
 
+def _apart_cautions(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> Iterator[Caution]:
+    """Say where one structure was marked by single points at different places of one slice."""
+    points: dict[tuple[Side, LandmarkName, int], list[Point]] = {}
+    for mark in _drawn_on(anatomy, landmarks):
+        if len(mark.points_mm) == 1:
+            level = int(np.rint(geometry.slice_coordinate(grid.affine, mark.points_mm)).item())
+            points.setdefault((mark.side, mark.name, level), []).append(mark.points_mm[0])
+    for (side, name, level), on_slice in points.items():
+        apart_mm = max(math.dist(a, b) for a in on_slice for b in on_slice)
+        if apart_mm > SAME_POINT_MM + _ROUNDING_MM:
+            yield Caution(
+                "points_apart",
+                f"The {side} {name} has {len(on_slice)} single points up to {apart_mm:.1f} mm "
+                f"apart on the slice at {_slice_position_mm(grid, level):.1f} mm, at most "
+                f"{SAME_POINT_MM:.0f} mm was expected: the shortest distance is taken from any of "
+                "them, so one that is misplaced narrows the space.",
+                side,
+            )
+
+
 # --- sides --------------------------------------------------------------------------------------
 
 
@@ -301,6 +353,39 @@ def _check_sides(landmarks: LandmarkSet, anatomy: Series | None) -> None:
             f"{denied}, the tags of series {anatomy.label} say it shows the {denied.other}. Check "
             "the sides of the landmarks and the laterality tag."
         )
+
+
+def _check_one_hip(landmarks: LandmarkSet) -> None:
+    """Refuse landmarks of one side that lie further apart across the body than one hip is wide."""
+    for side in Side:
+        marks = sorted(landmarks.on(side), key=_centre_x_mm)
+        if not marks:
+            continue
+        right_mm, left_mm = _centre_x_mm(marks[0]), _centre_x_mm(marks[-1])
+        if left_mm - right_mm > WIDEST_HIP_MM:
+            raise LandmarkMismatchError(
+                f"{_files(landmarks)}: the {_words(marks[0])} (x = {right_mm:.1f} mm in LPS) and "
+                f"the {_words(marks[-1])} (x = {left_mm:.1f} mm) lie {left_mm - right_mm:.1f} mm "
+                f"apart across the body, at most {WIDEST_HIP_MM:.0f} mm was expected in one hip. "
+                "Check for a landmark that is named for the wrong side."
+            )
+
+
+def _check_hamstrings_medial(landmarks: LandmarkSet) -> None:
+    """Refuse a hamstring origin far lateral to the iliopsoas tendon or trochanter of its side."""
+    for side in Side:
+        hamstrings = _mean_x_mm(landmarks, side, LandmarkName.HAMSTRING_ORIGIN)
+        for name in (LandmarkName.ILIOPSOAS_TENDON, LandmarkName.LESSER_TROCHANTER):
+            femoral = _mean_x_mm(landmarks, side, name)
+            if hamstrings is None or femoral is None:
+                continue
+            lateral_mm = side.sign * (hamstrings - femoral)
+            if lateral_mm > HAMSTRING_SLACK_MM:
+                raise LandmarkMismatchError(
+                    f"{_files(landmarks)}: the {side} hamstring_origin lies {lateral_mm:.1f} mm "
+                    f"lateral to the {name}, medial was expected. Check for swapped sides or "
+                    "names, and whether the file is RAS and was read as LPS."
+                )
 
 
 def _check_ischium_medial(landmarks: LandmarkSet) -> Iterator[Caution]:
@@ -394,4 +479,4 @@ def _files(landmarks: LandmarkSet) -> str:
     if not landmarks.sources:
         return "the landmarks"
     more = len(landmarks.sources) - 1
-    return f"{landmarks.sources[0]}{f' and {more} more' if more else ''}"
+    return f"{named(landmarks.sources[0])}{f' and {more} more' if more else ''}"

@@ -4,9 +4,10 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from ifi_mri.errors import LandmarkMismatchError
-from ifi_mri.landmarks.text_files import shown
-from ifi_mri.model import Landmark, LandmarkSet
+from ifi_mri.errors import LandmarkFormatError, LandmarkMismatchError
+from ifi_mri.landmarks.text_files import named, shown
+from ifi_mri.model import Landmark, LandmarkSet, Observation
+from ifi_mri.vocabulary import ObservationName, Side
 
 #: What must agree between sets that state it, in words.
 _IDENTITY: Final = {
@@ -22,6 +23,9 @@ _IDENTITY: Final = {
 _STATUSES: Final = ("draft", "proposed", "final")
 
 _MOST_LISTED: Final = 10
+
+#: Oedema is graded 0 to 3 (design, decision 8).
+HIGHEST_GRADE: Final = 3
 
 
 def choose(
@@ -64,19 +68,48 @@ def merged(sets: Sequence[LandmarkSet]) -> LandmarkSet:
     Raises
     ------
     LandmarkMismatchError
-        Case, reader, reading, study, series or frame of reference differ.
+        Case, reader, reading, study, series or frame of reference differ, or what the reader
+        judged by eye on one side.
+    LandmarkFormatError
+        An oedema grade outside 0 to 3.
     """
     identity = {key: _agreed(sets, key) for key in _IDENTITY}
     statuses = [one.status for one in sets if one.status]
     times = {one.placed_at for one in sets if one.placed_at}
     return LandmarkSet(
         landmarks=_once(mark for one in sets for mark in one.landmarks),
-        observations=tuple(dict.fromkeys(o for one in sets for o in one.observations)),
+        observations=agreed_observations(sets),
         status=min(statuses, key=_STATUSES.index) if statuses else None,
         placed_at=times.pop() if len(times) == 1 else None,
         sources=tuple(dict.fromkeys(source for one in sets for source in one.sources)),
         **identity,  # type: ignore[arg-type]
     )
+
+
+def agreed_observations(sets: Sequence[LandmarkSet]) -> tuple[Observation, ...]:
+    """Return what was judged by eye, each structure and side once.
+
+    Raises
+    ------
+    LandmarkMismatchError
+        Two values for one side: neither may win by its place in the file.
+    LandmarkFormatError
+        An oedema grade outside 0 to 3.
+    """
+    agreed: dict[tuple[ObservationName, Side], Observation] = {}
+    for seen in (seen for one in sets for seen in one.observations):
+        if seen.value not in range(HIGHEST_GRADE + 1):
+            raise LandmarkFormatError(
+                f"{_files(sets)}: the {seen.side} {seen.name} is {shown(seen.value)}, a whole "
+                f"number from 0 to {HIGHEST_GRADE} was expected. Correct it."
+            )
+        first = agreed.setdefault((seen.name, seen.side), seen)
+        if first.value != seen.value:
+            raise LandmarkMismatchError(
+                f"{_files(sets)}: the {seen.side} {seen.name} is stated as {first.value} and as "
+                f"{seen.value}, one value was expected. Delete the wrong one."
+            )
+    return tuple(agreed.values())
 
 
 def _agreed(sets: Sequence[LandmarkSet], key: str) -> Hashable:
@@ -126,7 +159,8 @@ def _whose(one: LandmarkSet) -> str:
 
 
 def _files(sets: Iterable[LandmarkSet]) -> str:
-    names = list(dict.fromkeys(str(source) for one in sets for source in one.sources))
+    sources = dict.fromkeys(source for one in sets for source in one.sources)
+    names = [named(source) for source in sources]
     if len(names) > 3:
         return f"{', '.join(names[:3])} and {len(names) - 3} more"
     return ", ".join(names) or shown("landmarks")

@@ -13,15 +13,17 @@ from ifi_mri.errors import LandmarkMismatchError
 from ifi_mri.model import Caution, LandmarkSet, Volume
 from ifi_mri.vocabulary import LandmarkName, Side
 
-#: Bones of one side lie 40 mm and more from the midline; a patient lying askew moves the middle of
-#: the extent by a few mm.
+#: The structures of one side lie 30 mm and more from the midline; a patient lying askew moves the
+#: middle of the extent by a few mm.
 TOLERANCE_MM: Final = 10.0
 
-BONES: Final = (LandmarkName.ISCHIAL_TUBEROSITY, LandmarkName.LESSER_TROCHANTER)
+#: Structures that lie off the midline, whatever a reader marked of them; subcutaneous fat may be
+#: sampled anywhere.
+OFF_MIDLINE: Final = frozenset(LandmarkName) - {LandmarkName.SUBCUTANEOUS_FAT}
 
 
 def check_sides(landmarks: LandmarkSet, volume: Volume) -> tuple[Caution, ...]:
-    """Check the side of marked bones against the body on a volume's middle slice.
+    """Check the side of landmarks against the body on a volume's middle slice.
 
     Parameters
     ----------
@@ -37,7 +39,7 @@ def check_sides(landmarks: LandmarkSet, volume: Volume) -> tuple[Caution, ...]:
     Raises
     ------
     LandmarkMismatchError
-        A bone marked on one side lies on the other side of the body's midline.
+        A structure marked on one side lies on the other side of the body's midline.
     """
     index = volume.voxels.shape[0] // 2
     found = body.extent(volume.voxels[index], volume.affine, index)
@@ -45,13 +47,13 @@ def check_sides(landmarks: LandmarkSet, volume: Volume) -> tuple[Caution, ...]:
     if midline_mm is not None:
         _refuse_the_wrong_side_of(midline_mm, landmarks)
     shown = body.sides_shown(found)
-    marked = {mark.side for mark in landmarks.landmarks if mark.name in BONES}
+    marked = {mark.side for mark in landmarks.landmarks if mark.name in OFF_MIDLINE}
     return tuple(_doubtful(side) for side in Side if len(shown) == 1 and side in marked - {*shown})
 
 
 def _refuse_the_wrong_side_of(midline_mm: float, landmarks: LandmarkSet) -> None:
     for mark in landmarks.landmarks:
-        if mark.name not in BONES:
+        if mark.name not in OFF_MIDLINE:
             continue
         lateral_mm = mark.side.sign * (np.mean([x for x, _, _ in mark.points_mm]) - midline_mm)
         if lateral_mm < -TOLERANCE_MM:

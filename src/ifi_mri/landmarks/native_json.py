@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, Str
 from ifi_mri.config import check_settings
 from ifi_mri.errors import LandmarkFormatError
 from ifi_mri.landmarks import positions
+from ifi_mri.landmarks.merging import HIGHEST_GRADE
 from ifi_mri.landmarks.positions import CoordinateSystem
 from ifi_mri.landmarks.shapes import checked_landmark, unfilled
 from ifi_mri.landmarks.text_files import LARGEST_CASE_BYTES, as_json, shown
@@ -36,9 +37,6 @@ KEEPS: Final = frozenset(
 SCHEMA_VERSION: Final = "1.0"
 
 _OWN_KEYS: Final = re.compile(rb'"(landmarks|coordinate_system)"\s*:')
-
-#: Oedema is graded 0 to 3 (design, decision 8).
-_HIGHEST_GRADE: Final = 3
 
 
 def _iso_8601(text: str) -> str:
@@ -75,7 +73,7 @@ class NativeObservation(_Strict):
 
     name: ObservationName
     side: Side
-    value: Annotated[StrictInt, Field(ge=0, le=_HIGHEST_GRADE)]
+    value: Annotated[StrictInt, Field(ge=0, le=HIGHEST_GRADE)]
 
 
 class NativeFile(_Strict):

@@ -188,7 +188,8 @@ def write(landmarks: LandmarkSet, path: Path) -> dict[Path, bytes]:
     for number, point in enumerate(control_points_of(landmarks.landmarks), start=1):
         if point.position_mm is None:
             raise LandmarkFormatError(
-                f"{path}: a .fcsv cannot hold landmarks that are yet to be placed. Write .mrk.json."
+                f"{path.name}: a .fcsv cannot hold landmarks that are yet to be placed. "
+                "Write .mrk.json."
             )
         x, y, z = point.position_mm
         lines.append(

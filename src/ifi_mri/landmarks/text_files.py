@@ -28,6 +28,11 @@ _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _DICOM_PREAMBLE: Final = 128
 
 
+def named(path: Path) -> str:
+    """Return a file's or folder's name for a message: folders above it may name the patient."""
+    return path.name or str(path)
+
+
 def read_head(path: Path) -> bytes:
     """Return the first `HEAD_BYTES` bytes of a file."""
     return _read(path, HEAD_BYTES)
@@ -38,8 +43,8 @@ def read_whole(path: Path, largest_bytes: int) -> bytes:
     content = _read(path, largest_bytes + 1)
     if len(content) > largest_bytes:
         raise LandmarkFormatError(
-            f"{path}: is larger than {largest_bytes / 1024**2:.0f} MB, which no landmark file of "
-            "this format needs. Check that it is the right file."
+            f"{named(path)}: is larger than {largest_bytes / 1024**2:.0f} MB, which no landmark "
+            "file of this format needs. Check that it is the right file."
         )
     return content
 
@@ -47,15 +52,16 @@ def read_whole(path: Path, largest_bytes: int) -> bytes:
 def _read(path: Path, n_bytes: int) -> bytes:
     try:
         if path.exists() and not path.is_file():  # a pipe or a device could be read for ever
-            raise LandmarkError(f"{path}: is not a regular file. Name a landmark file.")
+            raise LandmarkError(f"{named(path)}: is not a regular file. Name a landmark file.")
         with path.open("rb") as file:
             return file.read(n_bytes)
     except OSError as problem:
         raise LandmarkError(
-            f"{path}: cannot be read ({problem.strerror}). Check the path and its permissions."
+            f"{named(path)}: cannot be read ({problem.strerror}). Check the path and its "
+            "permissions."
         ) from problem
     except ValueError as problem:
-        raise LandmarkError(f"{shown(str(path))}: is not a path. Check it.") from problem
+        raise LandmarkError(f"{shown(named(path))}: is not a path. Check it.") from problem
 
 
 def is_folder(path: Path) -> bool:
@@ -75,21 +81,21 @@ def as_text(content: bytes, source: Path) -> str:
     """Return the bytes of a file as text, without a byte order mark."""
     if is_dicom(content):
         raise LandmarkFormatError(
-            f"{source}: is a DICOM file, a landmark file as its name says was expected. "
+            f"{named(source)}: is a DICOM file, a landmark file as its name says was expected. "
             "Name the landmark file."
         )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         raise LandmarkFormatError(
-            f"{source}: is not UTF-8 text (byte {problem.start + 1}). Save it as UTF-8."
+            f"{named(source)}: is not UTF-8 text (byte {problem.start + 1}). Save it as UTF-8."
         ) from problem
     if "\0" in text:
         raise LandmarkFormatError(
-            f"{source}: holds zero bytes: it is binary, or text in UTF-16. Save it as UTF-8."
+            f"{named(source)}: holds zero bytes: it is binary, or text in UTF-16. Save it as UTF-8."
         )
     if not text.strip():
-        raise LandmarkFormatError(f"{source}: is empty. Name a file that holds landmarks.")
+        raise LandmarkFormatError(f"{named(source)}: is empty. Name a file that holds landmarks.")
     return text
 
 
@@ -112,12 +118,13 @@ def as_json(content: bytes, source: Path) -> dict[str, Any]:
         raise nested_too_deeply(source) from problem
     except ValueError as problem:
         raise LandmarkFormatError(
-            f"{source}: is not valid JSON: {problem}. Correct that place."
+            f"{named(source)}: is not valid JSON: {problem}. Correct that place."
         ) from problem
     if not isinstance(value, dict):
         kind = "a list" if isinstance(value, list) else f"the value {shown(value)}"
         raise LandmarkFormatError(
-            f"{source}: holds {kind}, a JSON object {{...}} was expected. Name a landmark file."
+            f"{named(source)}: holds {kind}, a JSON object {{...}} was expected. Name a landmark "
+            "file."
         )
     return value
 
@@ -125,7 +132,8 @@ def as_json(content: bytes, source: Path) -> dict[str, Any]:
 def nested_too_deeply(source: Path) -> LandmarkFormatError:
     """Return the error for lists within lists without end."""
     return LandmarkFormatError(
-        f"{source}: is nested too deeply for a landmark file. Check that it is the right file."
+        f"{named(source)}: is nested too deeply for a landmark file. Check that it is the right "
+        "file."
     )
 
 

@@ -21,11 +21,18 @@ import numpy as np
 from ifi_mri import geometry
 from ifi_mri.config import SeriesWords
 from ifi_mri.errors import GeometryError, UnreadableImageError
-from ifi_mri.loaders import bids, dicom, dicomdir, nifti, study_index
-from ifi_mri.loaders.source_files import Opener, file_on_disk, find_files
-from ifi_mri.model import Caution, Grid, Point, Series, Study, Volume
+from ifi_mri.loaders import bids, dicom, dicomdir, identity, nifti, study_index
+from ifi_mri.loaders.source_files import Opener, file_on_disk, find_files, list_files
+from ifi_mri.model import Caution, Grid, Patient, Point, Series, Study, Volume
 
-__all__ = ["MODULES", "file_on_disk", "load_study", "load_volume", "with_named_volume"]
+__all__ = [
+    "MODULES",
+    "file_on_disk",
+    "load_study",
+    "load_volume",
+    "with_named_volume",
+    "without_identity",
+]
 
 MODULES: Final = ("dicom", "nifti")
 
@@ -62,11 +69,12 @@ def load_study(
     """
     words = words or SeriesWords()
     root, named = _meant(Path(path))
-    files, n_missing = _files_of(root)
-    if index is None or root.suffix.lower() == ".zip" or named:
-        study = _read_study(files, root, words, named)
-    else:
-        study = _indexed_study(files, root, words, index)
+    if index is not None and not named and root.is_dir():
+        return _indexed_study(root, words, index)
+    if not dicomdir.is_dicomdir(root):
+        return _read_study(find_files(root), root, words, named)
+    files, n_missing = dicomdir.listed_files(root)
+    study = _read_study(files, root.parent, words, named)
     if n_missing:
         text = f"The DICOMDIR lists {n_missing} files that are not there."
         study = replace(study, cautions=(*study.cautions, Caution("listed_files_missing", text)))
@@ -81,13 +89,6 @@ def _meant(path: Path) -> tuple[Path, dict[Path, int]]:
     return Path(file), ({} if volume is None else {Path(file): volume})
 
 
-def _files_of(root: Path) -> tuple[list[Path], int]:
-    """Return the files of a study, and how many are listed but not there."""
-    if dicomdir.is_dicomdir(root):
-        return dicomdir.listed_files(root)
-    return find_files(root), 0
-
-
 def _read_study(
     files: Sequence[Path], root: Path, words: SeriesWords, named: Mapping[Path, int]
 ) -> Study:
@@ -100,20 +101,20 @@ def _read_study(
         if volumes:
             return nifti.read_study(volumes, others, root, words, opener, named)
     raise UnreadableImageError(
-        f"{root.name}: looked at {len(files)} files and found no DICOM or NIfTI image. Check "
-        "the path of the study."
+        f"the study: looked at {len(files)} files and found no DICOM or NIfTI image. Check its "
+        "path."
     )
 
 
-def _indexed_study(files: Sequence[Path], root: Path, words: SeriesWords, index: Path) -> Study:
+def _indexed_study(root: Path, words: SeriesWords, index: Path) -> Study:
     """Return the study of an index that fits; else read the headers and write the index."""
+    files = list_files(root)
     expected = study_index.fingerprint(files, root, words)
     study = study_index.read_index(index, expected, files, root)
     if study is None:
-        study = _read_study(files, root, words, {})
+        study = _read_study([Path(file.path) for file in files], root, words, {})
         study_index.write_index(index, expected, files, study)
-        return study
-    if study.series[0].format == "dicom" and len({s.study_uid for s in study.series}) == 1:
+    elif study.series[0].format == "dicom" and len({s.study_uid for s in study.series}) == 1:
         with Opener() as opener:
             accession, patient = dicom.read_patient(study.series[0].instances[0].path, opener)
         study = replace(study, accession_number=accession, patient=patient)
@@ -143,6 +144,23 @@ def with_named_volume(study: Study, text: str, words: SeriesWords | None = None)
                 meant = nifti.read_series(path, study.root, words or SeriesWords(), opener, volume)
             series[k] = replace(meant, study_uid=piece.study_uid)
     return replace(study, series=tuple(series))
+
+
+def without_identity(text: str, patient: Patient) -> str:
+    """Return a path in which every part that tells the patient's name or number is "withheld".
+
+    Parameters
+    ----------
+    text : str
+        A path with ``/``, or one part of it.  A part is replaced wholly: what stands beside a
+        name in a folder's name is often a part of it.
+    patient : Patient
+    """
+    telling = identity.identity_words([patient.name], [patient.patient_id])
+    return "/".join(
+        identity.WITHHELD if identity.tells_identity(part, telling) else part
+        for part in text.split("/")
+    )
 
 
 def _beside_dicom(study: Study, n_volumes: int) -> Study:
@@ -209,8 +227,9 @@ def _slices_near(grid: Grid, points_mm: Sequence[Point], name: str) -> tuple[int
     points = np.asarray(points_mm, dtype=np.float64).reshape(-1, 3)
     if not np.isfinite(points).all():
         raise GeometryError(f"{name}: a point is not finite. Correct the landmarks.")
-    along = geometry.slice_coordinate(grid.affine, points)
-    n_slices, spacing_mm = grid.shape[0], grid.slice_spacing_mm
+    normal = geometry.slice_normal(grid.affine)
+    n_slices, spacing_mm = grid.shape[0], float(normal @ grid.affine[:3, 0])
+    along = (points - grid.affine[:3, 3]) @ normal / spacing_mm
     beyond_mm = np.maximum(-0.5 - along, along - (n_slices - 0.5)) * spacing_mm
     worst = int(np.argmax(beyond_mm))
     if beyond_mm[worst] > _ROUNDING_MM:

@@ -106,7 +106,7 @@ def study_folder(root: Path) -> Path:
     listed = ", ".join(study.relative_to(root).as_posix() for study in studies[:_LISTED])
     more = f" and {len(studies) - _LISTED} more" if len(studies) > _LISTED else ""
     raise StudyError(
-        f"{root.name}: the BIDS dataset holds {len(studies)} studies ({listed}{more}), expected "
+        f"the study: the BIDS dataset holds {len(studies)} studies ({listed}{more}), expected "
         "one. Give the folder of one subject's session."
     )
 

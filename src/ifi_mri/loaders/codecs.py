@@ -37,6 +37,15 @@ DECODER_ERRORS: Final = (
 )  # fmt: skip
 
 
+#: Threads that decode side by side: these decoders hold Python's lock, so more than one gains
+#: nothing.
+DECODING_THREADS: Final[int] = 1
+
+
+#: Two bytes of a run-length code stand for at most 128 (PS3.5 annex G.3.1).
+LARGEST_RUN_LENGTH_GAIN: Final = 64
+
+
 class CodestreamError(Exception):
     """A codestream does not hold what the header promises; the text says what it holds."""
 
@@ -75,13 +84,17 @@ def decode(syntax: str, codestream: bytes, layout: SampleLayout) -> npt.NDArray[
     """
     decoder = _DECODERS.get(syntax)
     if decoder is None:
-        raise CodestreamError(f"its transfer syntax {syntax} is not supported")
+        raise CodestreamError(f"its transfer syntax {syntax!r} is not supported")
     try:
         samples = decoder(codestream, layout)
     except DECODER_ERRORS as problem:
         raise CodestreamError(
             f"its compressed pixels are damaged ({str(problem)[:120] or type(problem).__name__})"
         ) from problem
+    except BaseException as problem:
+        if type(problem).__name__ != "PanicException":  # pylibjpeg-rle's, no Exception
+            raise
+        raise CodestreamError("its compressed pixels are damaged") from problem
     if samples.size != layout.rows * layout.columns:
         raise CodestreamError(
             f"its compressed pixels are {samples.size}, expected {layout.rows} x {layout.columns}"
@@ -92,6 +105,11 @@ def decode(syntax: str, codestream: bytes, layout: SampleLayout) -> npt.NDArray[
 def _rle(codestream: bytes, layout: SampleLayout) -> npt.NDArray[np.generic]:
     from rle.utils import decode_pixel_data
 
+    if layout.frame_bytes > LARGEST_RUN_LENGTH_GAIN * len(codestream):
+        raise CodestreamError(
+            f"its {len(codestream)} compressed bytes cannot hold {layout.rows} x {layout.columns} "
+            "pixels"
+        )
     raw = decode_pixel_data(
         codestream,
         version=2,
@@ -201,6 +219,8 @@ def _checked_jpeg(codestream: bytes, layout: SampleLayout) -> int:
     at = 2
     if codestream[:2] != b"\xff\xd8":
         raise CodestreamError("its pixels are no JPEG stream")
+    if codestream.rstrip(b"\0")[-2:] != b"\xff\xd9":  # without it CharLS reads on for ever
+        raise CodestreamError("its JPEG stream is truncated: it has no end marker")
     while at + 10 <= len(codestream):
         if codestream[at] != 0xFF:
             raise CodestreamError("its JPEG stream is damaged before the frame header")

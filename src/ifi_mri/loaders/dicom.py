@@ -6,7 +6,7 @@ is split by its own tags (`splitting`) into several `Series` of one UID, told ap
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ifi_mri.config import SeriesWords
 from ifi_mri.errors import GeometryError, StudyError, UnreadableImageError
+from ifi_mri.loaders import dicom_tags as tag
 from ifi_mri.loaders.dicom_files import by_series, damage_cautions, scan_file, scan_files
 from ifi_mri.loaders.dicom_fitness import (
     kind_refusal,
@@ -28,14 +29,19 @@ from ifi_mri.loaders.dicom_fitness import (
 )
 from ifi_mri.loaders.dicom_frames import Frame, frame_of, frames_of
 from ifi_mri.loaders.dicom_header import describe, patient_of, study_facts
-from ifi_mri.loaders.dicom_pixels import FrameReader
+from ifi_mri.loaders.dicom_pixels import FrameReader, decoded_in_order
 from ifi_mri.loaders.dicom_values import Values
 from ifi_mri.loaders.header_scan import Header, scan
-from ifi_mri.loaders.source_files import Opener, SourceFile
+from ifi_mri.loaders.identity import Identity, identity_words, without_identity
+from ifi_mri.loaders.source_files import Opener
 from ifi_mri.loaders.splitting import Part, split
 from ifi_mri.loaders.stack import build_stack
 from ifi_mri.loaders.technique import resolution_cautions, too_coarse
 from ifi_mri.model import Instance, Patient, Series, Study
+
+#: A series that falls into more volumes is left whole, to be refused: describing each of them
+#: takes milliseconds, and none of that many is a picture for measuring distances.
+MOST_VOLUMES: Final = 1000
 
 #: Slices whose position differs by less than this are the slice that the header scan saw.
 _SAME_SLICE_MM: Final = 1e-3
@@ -100,38 +106,39 @@ def read_voxels(
         A file is gone, has changed since its header was read, is truncated or cannot be decoded.
     """
     assert series.grid is not None
-    voxels = np.empty((len(instances), *series.grid.shape[1:]), dtype=np.float32)
-    k = 0
-    for path, group in groupby(instances, key=lambda instance: instance.path):
-        source = opener.open(path)
-        try:
-            mine = list(group)
-            _read_file(source, mine, voxels[k : k + len(mine)])
-            k += len(mine)
-        finally:
-            source.close()
+    shape = len(instances), *series.grid.shape[1:]
+    voxels: npt.NDArray[np.float32] | None = None
+    for (k, (slope, intercept)), stored in decoded_in_order(_begun(instances, opener)):
+        if stored.shape != shape[1:]:
+            raise _changed(instances[k])
+        if voxels is None:  # only now is it known that the file holds as much as its header says
+            voxels = np.empty(shape, dtype=np.float32)
+        if (slope, intercept) == (1.0, 0.0):
+            voxels[k] = stored
+        else:
+            with np.errstate(over="ignore"):  # beyond float32 is infinite, as it should be
+                voxels[k] = stored.astype(np.float64) * slope + intercept
+    assert voxels is not None
     return voxels
 
 
-def _read_file(
-    source: SourceFile, instances: Sequence[Instance], voxels: npt.NDArray[np.float32]
-) -> None:
-    """Fill in the rescaled values of slices that lie in one file."""
-    header = scan(source)
-    if header is None:
-        raise _changed(instances[0])
-    reader = FrameReader(header, source)
-    if (reader.layout.rows, reader.layout.columns) != voxels.shape[1:]:
-        raise _changed(instances[0])
-    for place, instance in zip(voxels, instances, strict=True):
-        frame = _same_slice(header, instance)
-        stored = reader.read(instance.frame or 0)
-        slope, intercept = frame.rescale
-        if (slope, intercept) == (1.0, 0.0):
-            place[...] = stored
-        else:
-            with np.errstate(over="ignore"):  # beyond float32 is infinite, as it should be
-                place[...] = stored.astype(np.float64) * slope + intercept
+def _begun(
+    instances: Sequence[Instance], opener: Opener
+) -> Iterator[tuple[tuple[int, tuple[float, float]], Callable[[], npt.NDArray[np.generic]]]]:
+    """Yield the number and rescaling of each slice and what decodes it; each file is opened once
+    for the slices that lie in it one behind the other."""
+    for path, group in groupby(enumerate(instances), key=lambda numbered: numbered[1].path):
+        source = opener.open(path)
+        try:
+            header = scan(source)
+            reader = None if header is None else FrameReader(header, source)
+            for k, instance in group:
+                if header is None or reader is None:
+                    raise _changed(instance)
+                frame = _same_slice(header, instance)
+                yield (k, frame.rescale), reader.begin(instance.frame or 0)
+        finally:
+            source.close()
 
 
 def refusal_error(series: Series, opener: Opener) -> StudyError:
@@ -162,13 +169,14 @@ def _changed(instance: Instance) -> UnreadableImageError:
 
 def _without_copies(frames: Sequence[Frame]) -> tuple[list[Frame], int]:
     """Return frames with second copies of one instance left out (a study exported twice into one
-    folder), and how many were.  Instances of one UID in different places are no copies."""
+    folder), and how many were.  Instances of one UID whose headers differ are no copies."""
     seen: dict[tuple[str, int | None], Frame] = {}
     kept, n_copies = [], 0
     for frame in frames:
         key = frame.sop_instance_uid, frame.index
         twin = seen.setdefault(key, frame)
-        if twin is not frame and frame.sop_instance_uid and twin.plane == frame.plane:
+        copied = twin is not frame and twin.header.elements == frame.header.elements
+        if copied and frame.sop_instance_uid:
             n_copies += 1
         else:
             kept.append(frame)
@@ -180,11 +188,14 @@ def _read_series(
 ) -> list[Series]:
     frames, n_copies = _without_copies([frame for header in headers for frame in frames_of(header)])
     parts = split(frames)
+    if len(parts) > MOST_VOLUMES:
+        parts = [Part(tuple(frames))]
     pieces = []
     for part in parts:
         series = describe(part.frames, words)
         if len(parts) > 1:
-            series = replace(series, label=f"{series.label} [{', '.join(part.told_by)}]")
+            told_by = without_identity(", ".join(part.told_by), _names_in(part))
+            series = replace(series, label=f"{series.label} [{told_by}]")
         series = _placed(series, part, _first_damage(part, damage))
         series = replace(
             series,
@@ -193,6 +204,11 @@ def _read_series(
         )
         pieces.append(series)
     return pieces
+
+
+def _names_in(part: Part) -> Identity:
+    """Return the patient's names alone: a number may be that of an echo, too."""
+    return identity_words([Values.of(part.frames[0].header).text(tag.PATIENT_NAME)], [])
 
 
 def _first_damage(part: Part, damage: Mapping[Path, str]) -> str | None:
@@ -213,7 +229,7 @@ def _placed(series: Series, part: Part, damage: str | None) -> Series:
     try:
         stack = build_stack(planes, name, single_mm)
     except GeometryError as problem:
-        return replace(unordered, refusal=str(problem))
+        return replace(unordered, refusal=damage or str(problem))
     return replace(
         series,
         grid=stack.grid,
@@ -225,8 +241,9 @@ def _placed(series: Series, part: Part, damage: str | None) -> Series:
 
 def _unplaced(part: Part, name: str) -> str:
     why = [frame.unplaced for frame in part.frames if frame.plane is None]
+    first = without_identity(why[0], _names_in(part))
     return (
-        f"{name}: {why[0]} in {len(why)} of {len(part.frames)} slices. Export the series again "
+        f"{name}: {first} in {len(why)} of {len(part.frames)} slices. Export the series again "
         "from the scanner or PACS."
     )
 

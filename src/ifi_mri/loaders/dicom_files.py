@@ -1,18 +1,27 @@
 """Many files into the headers of DICOM images: what is none is counted, what is damaged named."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from ifi_mri.errors import UnreadableImageError
 from ifi_mri.loaders import dicom_tags as tag
+from ifi_mri.loaders.dicom_frames import frames_missing
 from ifi_mri.loaders.dicom_pixels import incomplete
 from ifi_mri.loaders.dicom_values import Values
 from ifi_mri.loaders.header_scan import Header, scan
-from ifi_mri.loaders.source_files import Opener
+from ifi_mri.loaders.source_files import Opener, SourceFile
 from ifi_mri.model import Caution
+
+#: Threads that read headers: disks and networks answer several at once; more gain nothing, as
+#: the scan itself is Python.
+READING_THREADS: Final = 4
+
+#: Folders of fewer files are read faster than threads start; also the share of one thread's turn.
+MANY_FILES: Final = 64
 
 #: Most unreadable files that are named one by one.
 _NAMED: Final = 5
@@ -35,15 +44,15 @@ class Scanned:
     n_ignored: int
 
 
-def scan_files(files: Iterable[Path], opener: Opener) -> Scanned:
+def scan_files(files: Sequence[Path], opener: Opener) -> Scanned:
+    """Return the headers of the DICOM images among files."""
     found = Scanned([], {}, [], 0)
     n_ignored = 0
-    for path in files:
-        try:
-            header, damage = scan_file(path, opener)
-        except UnreadableImageError as problem:
-            found.problems.append(str(problem))
+    for path, result in zip(files, _attempts(files, opener), strict=True):
+        if isinstance(result, UnreadableImageError):
+            found.problems.append(str(result))
             continue
+        header, damage = result
         if header is None or not _is_image(header):
             n_ignored += 1
             continue
@@ -51,6 +60,27 @@ def scan_files(files: Iterable[Path], opener: Opener) -> Scanned:
         if damage:
             found.damage[path] = f"{path.name}: the file {damage}. Copy or export it again."
     return replace(found, n_ignored=n_ignored)
+
+
+_Attempt: TypeAlias = tuple[Header | None, str | None] | UnreadableImageError
+
+
+def _attempts(files: Sequence[Path], opener: Opener) -> Iterator[_Attempt]:
+    """Yield what a scan of each file gives, in order; many files are waited for side by side."""
+    if len(files) < MANY_FILES:
+        yield from (_attempt(path, opener) for path in files)
+        return
+    chunks = [files[k : k + MANY_FILES] for k in range(0, len(files), MANY_FILES)]
+    with ThreadPoolExecutor(READING_THREADS) as threads:
+        for results in threads.map(lambda c: [_attempt(path, opener) for path in c], chunks):
+            yield from results
+
+
+def _attempt(path: Path, opener: Opener) -> _Attempt:
+    try:
+        return scan_file(path, opener)
+    except UnreadableImageError as problem:
+        return problem
 
 
 def scan_file(path: Path, opener: Opener) -> tuple[Header | None, str | None]:
@@ -61,9 +91,13 @@ def scan_file(path: Path, opener: Opener) -> tuple[Header | None, str | None]:
         if header is None:
             return None, None
         _check_whole(header)
-        return header, incomplete(header, source) if _is_image(header) else None
+        return header, _damage(header, source) if _is_image(header) else None
     finally:
         source.close()
+
+
+def _damage(header: Header, source: SourceFile) -> str | None:
+    return incomplete(header, source) or frames_missing(header)
 
 
 def damage_cautions(problems: Sequence[str]) -> list[Caution]:
@@ -82,6 +116,12 @@ def _check_whole(header: Header) -> None:
     if sop_class and sop_class not in _MR_IMAGES:
         return
     if not _is_image(header):
+        if header.pixel_offset is not None:  # the header was read to its end
+            name = "Rows" if tag.SERIES_UID in header.elements else "SeriesInstanceUID"
+            raise UnreadableImageError(
+                f"{header.path.name}: the DICOM header has no {name}, which every MR image must "
+                "have. Export the file again."
+            )
         raise UnreadableImageError(
             f"{header.path.name}: the DICOM header is truncated after {header.size} bytes: it "
             "holds no series UID or no matrix. Copy or export the file again."

@@ -8,6 +8,7 @@ from ifi_mri.loaders import dicom_tags as tag
 from ifi_mri.loaders.codecs import ALWAYS_LOSSY
 from ifi_mri.loaders.dicom_values import Values
 from ifi_mri.loaders.header_scan import Header
+from ifi_mri.loaders.identity import identity_words
 from ifi_mri.loaders.splitting import PLANE, Part
 from ifi_mri.loaders.technique import NOT_MAGNITUDE
 from ifi_mri.model import Caution, Series
@@ -82,10 +83,10 @@ def refuse_mixed_studies(
     """Refuse everything where files of several studies or patients lie together: two series of
     different visits must not be measured as one."""
     uids = sorted({piece.study_uid for piece in series})
-    patients = {Values.of(header).text(tag.PATIENT_ID) for header in headers}
-    if len(uids) == 1 and len(patients) == 1:
+    n_patients = _count_patients(headers)
+    if len(uids) == 1 and n_patients == 1:
         return series
-    what = f"{len(uids)} studies" if len(uids) > 1 else f"{len(patients)} patients"
+    what = f"{len(uids)} studies" if len(uids) > 1 else f"{n_patients} patients"
     return tuple(
         replace(
             piece,
@@ -97,6 +98,18 @@ def refuse_mixed_studies(
         )
         for piece in series
     )
+
+
+def _count_patients(headers: Sequence[Header]) -> int:
+    """Return how many patients files are of, by their IDs; where none has an ID, by their names
+    and birth dates, of which an empty one contradicts nothing."""
+    values = [Values.of(header) for header in headers]
+    ids = {one.text(tag.PATIENT_ID) for one in values}
+    if ids != {""}:
+        return len(ids)
+    names = {identity_words([one.text(tag.PATIENT_NAME)], []).whole for one in values}
+    births = {one.date(tag.PATIENT_BIRTH_DATE) for one in values}
+    return max(1, len(names - {frozenset()}), len(births - {None}))
 
 
 # --- what may be measured with care -------------------------------------------------------------

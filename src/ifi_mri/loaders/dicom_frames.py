@@ -16,8 +16,11 @@ from ifi_mri.loaders.dicom_values import Values
 from ifi_mri.loaders.header_scan import Header
 from ifi_mri.loaders.stack import Plane, plane_problem
 
-#: Frames a file may claim: a time series of 1000 volumes of 100 slices.
-MOST_FRAMES: Final = 100_000
+#: No compressed frame takes fewer bytes of a file: the header of its fragment (PS3.5 annex A.4).
+SMALLEST_FRAME_BYTES: Final = 8
+
+#: Dimensions of a multi-frame file that are looked at; vendors declare up to five.
+MOST_DIMENSIONS: Final = 8
 
 Distinction = float | int | str | bytes | tuple[object, ...] | None
 
@@ -143,12 +146,49 @@ class Frame:
 
 
 def frames_of(header: Header) -> list[Frame]:
-    """Return the slices of a file in the order in which it stores them."""
-    top = Values.of(header)
-    n_frames = top.integer(tag.NUMBER_OF_FRAMES) or 1
+    """Return the slices of a file in the order in which it stores them.
+
+    A header may claim any number of frames; no more are made than the file has bytes for and says
+    the place of."""
+    n_frames = Values.of(header).integer(tag.NUMBER_OF_FRAMES) or 1
     if n_frames == 1 and tag.PER_FRAME_GROUPS not in header.elements:
         return [frame_of(header, None)]
-    return [frame_of(header, k) for k in range(max(1, min(n_frames, MOST_FRAMES)))]
+    held = min(n_frames, _frames_held(header), _frames_described(header))
+    return [frame_of(header, k) for k in range(max(1, held))]
+
+
+def frames_missing(header: Header) -> str | None:
+    """Return which of the frames that a header claims are not in its file, or None."""
+    n_frames = Values.of(header).integer(tag.NUMBER_OF_FRAMES) or 1
+    if n_frames == 1:
+        return None
+    n_held, n_described = _frames_held(header), _frames_described(header)
+    if n_held < n_frames:
+        return f"has pixels of at most {n_held} frames, expected {n_frames} (NumberOfFrames)"
+    if n_described < n_frames:
+        return (
+            f"says where {n_described} frames lie (functional groups), expected {n_frames} "
+            "(NumberOfFrames)"
+        )
+    return None
+
+
+def _frames_held(header: Header) -> int:
+    """Return how many frames the bytes of a file can hold."""
+    if header.pixel_offset is None:
+        return 0
+    values, n_bytes = Values.of(header), header.size - header.pixel_offset
+    if header.pixel_length is None:
+        return n_bytes // SMALLEST_FRAME_BYTES
+    pixels = (values.count(tag.ROWS) or 0) * (values.count(tag.COLUMNS) or 0)
+    frame_bits = pixels * (values.count(tag.BITS_ALLOCATED) or 0)
+    return 8 * min(header.pixel_length, n_bytes) // max(1, frame_bits)
+
+
+def _frames_described(header: Header) -> int:
+    """Return for how many frames a file has functional groups."""
+    items = header.elements.get(tag.PER_FRAME_GROUPS)
+    return len(items) if isinstance(items, list) else 0
 
 
 def frame_of(header: Header, index: int | None) -> Frame:
@@ -232,9 +272,19 @@ def distinctions(frame: Frame) -> Iterator[tuple[str, Distinction]]:
     )
     yield "time point", top.text(tag.TEMPORAL_POSITION)
     yield "time index", content.exact(tag.TEMPORAL_POSITION_INDEX)
+    yield from _dimensions(groups)
     yield "acquisition", top.text(tag.ACQUISITION_NUMBER)
     yield "trigger time", top.text(tag.TRIGGER_TIME)
     yield "repetition time", frame.repetition_time_ms
     yield "flip angle", frame.flip_angle_deg
     yield "acquisition time", top.text(tag.ACQUISITION_TIME)
     yield "content time", top.text(tag.CONTENT_TIME)
+
+
+def _dimensions(groups: Groups) -> Iterator[tuple[str, Distinction]]:
+    """Yield a frame's place along each dimension of its file (DimensionIndexValues, PS3.3
+    C.7.6.17); vendors declare dimensions of their own for what no standard tag tells."""
+    content = groups.of(tag.FRAME_CONTENT_SEQUENCE, tag.DIMENSION_INDEX_VALUES)
+    values = content.counts(tag.DIMENSION_INDEX_VALUES)
+    for k in range(MOST_DIMENSIONS):
+        yield f"dimension {k + 1}", values[k] if k < len(values) else None

@@ -9,6 +9,7 @@ from ifi_mri.config import SeriesWords
 from ifi_mri.loaders import dicom_tags as tag
 from ifi_mri.loaders.dicom_frames import Frame
 from ifi_mri.loaders.dicom_values import Values
+from ifi_mri.loaders.identity import Identity, identity_words, without_identity
 from ifi_mri.loaders.technique import Technique, fat_suppression, missing_tag_cautions
 from ifi_mri.model import Caution, Patient, Series
 from ifi_mri.vocabulary import Side
@@ -25,10 +26,19 @@ def describe(frames: Sequence[Frame], words: SeriesWords) -> Series:
     first = frames[0]
     values = Values.of(first.header)
     shared = values.item(tag.SHARED_GROUPS)
+    identity = identity_of(values)
+
+    def shown(text: str) -> str:
+        return without_identity(text, identity, words)
+
     description = values.text(tag.SERIES_DESCRIPTION)
     number = values.integer(tag.SERIES_NUMBER)
     uid = values.text(tag.SERIES_UID)
-    label = " ".join(part for part in (str(number or ""), description) if part) or uid
+    label = (
+        " ".join(part for part in (str(number or ""), shown(description)) if part)
+        or uid
+        or "without number"
+    )
     technique = _technique(first, values, description)
     laterality, conflict = _laterality(values, shared)
     bandwidth = values.number(tag.PIXEL_BANDWIDTH)
@@ -38,9 +48,9 @@ def describe(frames: Sequence[Frame], words: SeriesWords) -> Series:
         series_uid=uid,
         study_uid=values.text(tag.STUDY_UID),
         label=label,
-        description=description or values.text(tag.PROTOCOL_NAME),
+        description=shown(description or values.text(tag.PROTOCOL_NAME)),
         format="dicom",
-        modality=values.text(tag.MODALITY),
+        modality=shown(values.text(tag.MODALITY)),
         frame_of_reference_uid=values.text(tag.FRAME_OF_REFERENCE_UID) or None,
         grid=None,
         instances=(),
@@ -51,20 +61,28 @@ def describe(frames: Sequence[Frame], words: SeriesWords) -> Series:
         inversion_time_ms=first.inversion_time_ms,
         flip_angle_deg=first.flip_angle_deg,
         field_strength_t=values.number(tag.FIELD_STRENGTH),
-        scanning_sequence=technique.scanning_sequence,
-        sequence_name=technique.sequence_name,
-        scan_options=technique.scan_options,
-        image_type=first.image_type,
+        scanning_sequence=tuple(map(shown, technique.scanning_sequence)),
+        sequence_name=shown(technique.sequence_name),
+        scan_options=tuple(map(shown, technique.scan_options)),
+        image_type=tuple(map(shown, first.image_type)),
         contrast_agent=values.text(tag.CONTRAST_AGENT).upper() not in _NO_CONTRAST,
-        fat_suppression=fat_suppression(technique, words),
+        fat_suppression=shown(fat_suppression(technique, words) or "") or None,
         laterality=laterality,
-        body_part=values.text(tag.BODY_PART),
-        patient_position=values.text(tag.PATIENT_POSITION) or None,
+        body_part=shown(values.text(tag.BODY_PART)),
+        patient_position=shown(values.text(tag.PATIENT_POSITION)) or None,
         pixel_bandwidth_hz=bandwidth,
-        manufacturer=values.text(tag.MANUFACTURER),
-        manufacturer_model=values.text(tag.MANUFACTURER_MODEL),
+        manufacturer=shown(values.text(tag.MANUFACTURER)),
+        manufacturer_model=shown(values.text(tag.MANUFACTURER_MODEL)),
     )
     return _with_cautions(series, conflict)
+
+
+def identity_of(values: Values) -> Identity:
+    """Return what gives the patient of a header away in a text."""
+    return identity_words(
+        (values.text(tag.PATIENT_NAME), values.text(tag.OTHER_PATIENT_NAMES)),
+        (values.text(tag.PATIENT_ID), values.text(tag.OTHER_PATIENT_IDS)),
+    )
 
 
 def _with_cautions(series: Series, laterality_conflict: str | None) -> Series:

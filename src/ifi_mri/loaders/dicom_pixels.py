@@ -6,14 +6,18 @@ header states is compared with the file before anything is allocated.
 """
 
 import struct
-from typing import Final
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ifi_mri.errors import UnreadableImageError
 from ifi_mri.loaders import dicom_tags as tag
-from ifi_mri.loaders.codecs import CodestreamError, SampleLayout, decode
+from ifi_mri.loaders.codecs import DECODING_THREADS, CodestreamError, SampleLayout, decode
 from ifi_mri.loaders.dicom_values import Values
 from ifi_mri.loaders.header_scan import (
     DEFLATED_LITTLE,
@@ -31,6 +35,8 @@ UNCOMPRESSED: Final = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG,
 
 #: Largest matrix that is decoded: a compressed frame tells its size only by what it claims.
 MOST_PIXELS: Final = 8192 * 8192
+
+_Key = TypeVar("_Key")
 
 _ITEM: Final = b"\xfe\xff\x00\xe0"
 _SEQUENCE_END: Final = b"\xfe\xff\xdd\xe0"
@@ -87,6 +93,28 @@ def incomplete(header: Header, source: SourceFile) -> str | None:
     return None
 
 
+def decoded_in_order(
+    begun: Iterable[tuple[_Key, Callable[[], npt.NDArray[np.generic]]]],
+) -> Iterator[tuple[_Key, npt.NDArray[np.generic]]]:
+    """Yield stored values in the order in which their frames were begun (`FrameReader.begin`).
+
+    Where decoders run beside one another, a few frames are decoded ahead, never more: memory stays
+    that of a few frames.
+    """
+    if DECODING_THREADS == 1:
+        yield from ((key, finish()) for key, finish in begun)
+        return
+    with ThreadPoolExecutor(DECODING_THREADS) as threads:
+        ahead: deque[tuple[_Key, Future[npt.NDArray[np.generic]]]] = deque()
+        for key, finish in begun:
+            ahead.append((key, threads.submit(finish)))
+            if len(ahead) > DECODING_THREADS:
+                first, future = ahead.popleft()
+                yield first, future.result()
+        for key, future in ahead:
+            yield key, future.result()
+
+
 class FrameReader:
     """Reads frames of one open file.
 
@@ -117,10 +145,21 @@ class FrameReader:
         UnreadableImageError
             The file holds no such frame, or it cannot be decoded.
         """
+        return self.begin(index)()
+
+    def begin(self, index: int) -> Callable[[], npt.NDArray[np.generic]]:
+        """Read the bytes of a frame; return what makes its stored values of them, for a thread.
+
+        Raises as `read` does, and what it returns does too.
+        """
         if self.header.pixel_length is not None:
-            return self._uncompressed(index)
+            stored = self._uncompressed(index)
+            return lambda: stored
+        return partial(self._decoded, self._codestream(index))
+
+    def _decoded(self, codestream: bytes) -> npt.NDArray[np.generic]:
         try:
-            return decode(self.header.transfer_syntax, self._codestream(index), self.layout)
+            return decode(self.header.transfer_syntax, codestream, self.layout)
         except CodestreamError as error:
             raise UnreadableImageError(
                 f"{self.header.path.name}: {error}. Export the series uncompressed."
@@ -130,7 +169,7 @@ class FrameReader:
         header, layout = self.header, self.layout
         if header.transfer_syntax not in UNCOMPRESSED:
             raise UnreadableImageError(
-                f"{header.path.name}: transfer syntax {header.transfer_syntax} with pixels that "
+                f"{header.path.name}: transfer syntax {header.transfer_syntax!r} with pixels that "
                 "are not encapsulated. Export the series uncompressed."
             )
         assert header.pixel_offset is not None

@@ -14,6 +14,9 @@ from typing import Final
 from ifi_mri.loaders.dicom_tags import CHARACTER_SET
 from ifi_mri.loaders.header_scan import Elements, Header
 
+#: Longer texts are cut: no value that we read may have more (person names, 3 x 64 characters).
+LONGEST_TEXT: Final = 200
+
 _DECIMAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 
 
@@ -59,11 +62,15 @@ class Values:
         return found if isinstance(found, bytes) else b""
 
     def text(self, tag: int) -> str:
-        """Return a text of one value."""
+        """Return a text of one value; control characters, which would end up in messages and on
+        terminals, become blanks."""
         raw = self.raw(tag)
-        if raw.isascii() and b"\x1b" not in raw:
-            return raw.decode("ascii")
-        return self._decoded(raw).strip("\0 ")
+        plain = raw.isascii() and b"\x1b" not in raw
+        text = raw.decode("ascii") if plain else self._decoded(raw).strip("\0 ")
+        text = text[:LONGEST_TEXT]
+        if text.isprintable():
+            return text
+        return "".join(c if c.isprintable() else " " for c in text).strip()
 
     def texts(self, tag: int) -> tuple[str, ...]:
         """Return a text of several values, empty ones left out."""
@@ -110,6 +117,12 @@ class Values:
         if code is None:
             return None
         return int(struct.unpack(("<" if self.little_endian else ">") + code, raw)[0])
+
+    def counts(self, tag: int) -> tuple[int, ...]:
+        """Return unsigned binary integers of 4 bytes each."""
+        raw = self.exact(tag)
+        order = "<" if self.little_endian else ">"
+        return struct.unpack(f"{order}{len(raw) // 4}L", raw) if len(raw) % 4 == 0 else ()
 
     def doubles(self, tag: int) -> tuple[float, ...]:
         """Return binary floating-point numbers of 8 bytes each, finite ones only."""

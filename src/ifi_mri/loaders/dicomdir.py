@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from ifi_mri.errors import UnreadableImageError
-from ifi_mri.loaders.header_scan import PYDICOM_ERRORS
+from ifi_mri.loaders.header_scan import pydicom_errors
 from ifi_mri.loaders.source_files import Opener
 
 FILE_NAME: Final = "DICOMDIR"
@@ -28,9 +28,13 @@ def listed_files(path: Path) -> tuple[list[Path], int]:
     Raises
     ------
     UnreadableImageError
-        It is no DICOMDIR.
+        It is no DICOMDIR, or lists nothing.
     """
     names = _referenced(path)
+    if not names:
+        raise UnreadableImageError(
+            f"{path.name}: lists no files. Give the folder of the study instead."
+        )
     folder = path.parent
     spelled = {
         file.relative_to(folder).as_posix().upper(): file
@@ -46,7 +50,6 @@ def _referenced(path: Path) -> list[str]:
     import warnings
 
     from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
 
     with Opener() as opener:
         source = opener.open(path)
@@ -60,7 +63,7 @@ def _referenced(path: Path) -> list[str]:
             records = dcmread(BytesIO(raw)).get("DirectoryRecordSequence", None) or []
             parts = [record.get("ReferencedFileID", None) for record in records]
             texts = [[part] if isinstance(part, str) else list(part) for part in parts if part]
-    except (InvalidDicomError, *PYDICOM_ERRORS) as problem:
+    except pydicom_errors() as problem:
         raise UnreadableImageError(
             f"{path.name}: is not a DICOMDIR that can be read ({problem}). Give the folder of the "
             "study instead."

@@ -9,6 +9,7 @@ property test holds the two equal.
 """
 
 import struct
+import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,12 +65,22 @@ _explicit_start = struct.Struct("<HH2sH").unpack_from
 _implicit_start = struct.Struct("<HHL").unpack_from
 _long = struct.Struct("<L").unpack_from
 
-#: What pydicom raises on broken files (collected by the fuzz tests).
-PYDICOM_ERRORS: Final = (
+#: What pydicom raises on broken files beside its own errors (collected by the fuzz tests).
+_PYDICOM_ERRORS: Final = (
     OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError,
     IndexError, AssertionError, ArithmeticError, RecursionError, MemoryError, struct.error,
     zlib.error,
 )  # fmt: skip
+
+
+_PYDICOM: Final = threading.Lock()
+
+
+def pydicom_errors() -> tuple[type[Exception], ...]:
+    """Return everything that pydicom raises on broken files."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    return (*_PYDICOM_ERRORS, BytesLengthException, InvalidDicomError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,13 +402,14 @@ def scan_with_pydicom(source: SourceFile, syntax: str = "") -> Header:
     content = BytesIO(source.read(0, source.size))
     tags = [TRANSFER_SYNTAX, *WANTED, *SEQUENCES]
     try:
-        with warnings.catch_warnings(), config.disable_value_validation():
+        # warnings and pydicom's settings are of the whole process: one thread at a time
+        with _PYDICOM, warnings.catch_warnings(), config.disable_value_validation():
             warnings.simplefilter("ignore")
             dataset = dcmread(content, stop_before_pixels=True, force=True, specific_tags=tags)
             elements = _raw_elements(dataset)
             found = str(dataset.file_meta.get("TransferSyntaxUID", "") or "")
             storage_class = str(dataset.file_meta.get("MediaStorageSOPClassUID", "") or "")
-    except PYDICOM_ERRORS as problem:
+    except pydicom_errors() as problem:
         raise UnreadableImageError(
             f"{source.path.name}: the DICOM header is damaged "
             f"({str(problem) or type(problem).__name__}). Export the file again."

@@ -26,8 +26,9 @@ from ifi_mri import geometry
 from ifi_mri.config import SeriesWords
 from ifi_mri.errors import GeometryError, StudyError, UnreadableImageError
 from ifi_mri.loaders import bids
+from ifi_mri.loaders.identity import identity_words, without_identity
 from ifi_mri.loaders.nifti_header import NiftiHeader, NiftiHeaderError, parse_header
-from ifi_mri.loaders.nifti_voxels import header_bytes, read_slices
+from ifi_mri.loaders.nifti_voxels import bytes_missing, header_bytes, read_slices
 from ifi_mri.loaders.sidecar import Sidecar, read_sidecars
 from ifi_mri.loaders.source_files import Opener
 from ifi_mri.loaders.technique import (
@@ -180,6 +181,7 @@ def read_series(
     refusal = _not_one_volume(header, volume, name) or _not_placeable(header, name)
     if refusal is not None:
         return replace(series, refusal=refusal)
+    missing = bytes_missing(path, opener, header)
     axes = storage_axes(header)
     affine = header.affine_lps[:, [*axes, 3]]
     grid = Grid.from_affine(affine, [header.shape[axis] for axis in axes])
@@ -193,7 +195,9 @@ def read_series(
         series,
         grid=grid,
         instances=instances,
-        refusal=_unfit(header, path, series, name) or too_coarse(grid, name),
+        refusal=(missing and f"{name}: {missing}. Copy or convert it again.")
+        or _unfit(header, path, series, name)
+        or too_coarse(grid, name),
         cautions=(
             *series.cautions,
             *_form_cautions(header, name),
@@ -206,6 +210,11 @@ def _described(path: Path, label: str, raw: bytes, sidecar: Sidecar, words: Seri
     name = bids.parse_name(stem_of(path))
     spoken = name.description if name else stem_of(path)
     description = sidecar.text("SeriesDescription", "ProtocolName") or spoken
+    identity = identity_words([sidecar.text("PatientName")], [sidecar.text("PatientID")])
+
+    def shown(text: str) -> str:
+        return without_identity(text, identity, words)
+
     technique = Technique(
         description=f"{description} {spoken}",
         scanning_sequence=sidecar.texts("ScanningSequence"),
@@ -227,8 +236,8 @@ def _described(path: Path, label: str, raw: bytes, sidecar: Sidecar, words: Seri
     return Series(
         series_uid=sidecar.text("SeriesInstanceUID") or _made_uid(label, raw),
         study_uid=sidecar.text("StudyInstanceUID"),
-        label=label,
-        description=description,
+        label=shown(label),
+        description=shown(description),
         format="nifti",
         modality=sidecar.text("Modality") or "MR",
         frame_of_reference_uid=sidecar.text("FrameOfReferenceUID") or None,
@@ -241,19 +250,19 @@ def _described(path: Path, label: str, raw: bytes, sidecar: Sidecar, words: Seri
         inversion_time_ms=technique.inversion_time_ms,
         flip_angle_deg=sidecar.number("FlipAngle"),
         field_strength_t=sidecar.number("MagneticFieldStrength"),
-        scanning_sequence=technique.scanning_sequence,
-        sequence_name=technique.sequence_name,
-        scan_options=technique.scan_options,
-        image_type=technique.image_type,
+        scanning_sequence=tuple(map(shown, technique.scanning_sequence)),
+        sequence_name=shown(technique.sequence_name),
+        scan_options=tuple(map(shown, technique.scan_options)),
+        image_type=tuple(map(shown, technique.image_type)),
         contrast_agent=bool(sidecar.text("ContrastBolusAgent", "ContrastBolusIngredient")),
-        fat_suppression=fat_suppression(technique, words),
+        fat_suppression=shown(fat_suppression(technique, words) or "") or None,
         laterality=sidecar.laterality,
-        body_part=sidecar.text("BodyPartExamined", "BodyPart"),
+        body_part=shown(sidecar.text("BodyPartExamined", "BodyPart")),
         patient_position=sidecar.text("PatientPosition") or None,
         pixel_bandwidth_hz=sidecar.number("PixelBandwidth"),
-        manufacturer=sidecar.text("Manufacturer"),
-        manufacturer_model=sidecar.text("ManufacturersModelName", "ManufacturerModelName"),
-        cautions=tuple(missing_tag_cautions(missing, f"series {label}")),
+        manufacturer=shown(sidecar.text("Manufacturer")),
+        manufacturer_model=shown(sidecar.text("ManufacturersModelName", "ManufacturerModelName")),
+        cautions=tuple(missing_tag_cautions(missing, f"series {shown(label)}")),
     )
 
 

@@ -6,6 +6,7 @@ zlib).  Gzip's checksum covers the whole file, so it is compared only where the 
 """
 
 import importlib
+import math
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,6 +84,22 @@ def read_slices(
         )
     stored = np.frombuffer(raw, dtype=header.dtype).reshape(shape, order="F").transpose(axes)
     return stored[[frame % n_slices - low for frame in frames]]
+
+
+def bytes_missing(path: Path, opener: Opener, header: NiftiHeader) -> str | None:
+    """Return what a file lacks of the voxels that its header claims, or None; of a compressed
+    file only what no compression can hold is noticed without reading it."""
+    source = opener.open(path)
+    try:
+        size = source.size
+    finally:
+        source.close()
+    # not np.prod, which wraps where a header claims more than 2**63
+    needed = header.data_offset + math.prod(header.shape) * header.dtype.itemsize
+    compressed = path.name.lower().endswith(".gz")
+    if needed <= size * (LARGEST_DEFLATION if compressed else 1):
+        return None
+    return f"the file of {size} bytes is truncated, its header says {needed}"
 
 
 def _read(

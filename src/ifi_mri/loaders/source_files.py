@@ -9,10 +9,9 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ifi_mri.errors import StudyError, UnreadableImageError
 
@@ -177,6 +176,14 @@ def open_archive(path: Path) -> zipfile.ZipFile:
         ) from problem
 
 
+class FoundFile(NamedTuple):
+    """A file on disk: its path, bytes and time of modification."""
+
+    path: str
+    size: int
+    modified_ns: int
+
+
 def find_files(root: Path) -> list[Path]:
     """Return every file under a folder or in a zip archive, sorted; a plain file is itself.
 
@@ -187,43 +194,54 @@ def find_files(root: Path) -> list[Path]:
     StudyError
         There is nothing at this path.
     """
-    if root.is_dir():
-        return sorted(_walk(root))
-    if not root.is_file():
-        raise StudyError(
-            f"{root.name or root}: there is no such file or folder. Check the path of the study."
-        )
-    if root.suffix.lower() == ".zip":
+    if root.is_file() and root.suffix.lower() == ".zip":
         with open_archive(root) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
         return sorted(root / name for name in names if _is_visible(name))
-    return [root]
+    return [Path(file.path) for file in list_files(root)]
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield visible regular files, symbolic links followed to files but not to folders."""
+def list_files(root: Path) -> list[FoundFile]:
+    """Return the files that `find_files` finds on disk, with what tells whether they changed.
+
+    Raises
+    ------
+    StudyError
+        There is nothing at this path, or a folder cannot be listed.
+    """
     try:
-        entries = list(os.scandir(folder))
+        status = root.stat()
+        if not stat.S_ISDIR(status.st_mode):
+            return [FoundFile(str(root), status.st_size, status.st_mtime_ns)]
+        found: list[FoundFile] = []
+        _walk(str(root), found)
+    except FileNotFoundError as problem:
+        raise StudyError(
+            f"{root.name or root}: there is no such file or folder. Check the path of the study."
+        ) from problem
     except OSError as problem:
         raise StudyError(
-            f"{folder.name}: the folder cannot be listed ({problem.strerror}). Check its "
-            "permissions."
+            f"the study: cannot be listed ({problem.strerror}). Check its permissions."
         ) from problem
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name == "__MACOSX":
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path))
-        elif _is_regular(entry):
-            yield Path(entry.path)
+    return sorted(found)
 
 
-def _is_regular(entry: "os.DirEntry[str]") -> bool:
-    """Return whether reading the entry ends: a pipe or device would wait for ever."""
-    try:
-        return stat.S_ISREG(entry.stat().st_mode)
-    except OSError:
-        return False
+def _walk(folder: str, found: list[FoundFile]) -> None:
+    """Append visible regular files, symbolic links followed to files but not to folders; a pipe
+    or device would be read for ever."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name == "__MACOSX":
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                _walk(entry.path, found)
+                continue
+            try:
+                status = entry.stat()
+            except OSError:
+                continue  # a link that leads nowhere
+            if stat.S_ISREG(status.st_mode):
+                found.append(FoundFile(entry.path, status.st_size, status.st_mtime_ns))
 
 
 def _is_visible(member: str) -> bool:

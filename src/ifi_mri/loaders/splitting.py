@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from ifi_mri.loaders.dicom_frames import Distinction, Frame, distinctions
-from ifi_mri.loaders.stack import PARALLEL_DEG, SAME_POSITION_MM, angle_between_deg, unit_directions
+from ifi_mri.loaders.stack import PARALLEL_DEG, angle_between_deg, unit_directions
 
 #: How parts of a localizer are told apart.
 PLANE: Final = "plane"
@@ -26,6 +26,10 @@ OTHER_PLANE_DEG: Final = 45.0
 #: A tag parts volumes only where each part covers at least this share of the positions: one that
 #: varies from slice to slice, or between two interleaved halves of a stack, does not.
 LEAST_COVERAGE: Final = 0.75
+
+#: Slices nearer than this along the normal are at one place: volumes of a series are placed alike
+#: to a few hundredths of a millimetre, and no MR slices lie this close.
+SAME_PLACE_MM: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +133,18 @@ def _by_tags(part: Part) -> list[Part]:
         groups: dict[Hashable, list[int]] = defaultdict(list)
         for k, value in enumerate(values):
             groups[value].append(k)
-        if min(len({places[k] for k in at}) for at in groups.values()) < LEAST_COVERAGE * n_places:
+        if not _are_volumes([len({places[k] for k in at}) for at in groups.values()], n_places):
             continue
         members = {value: tuple(part.frames[k] for k in at) for value, at in groups.items()}
         return [smaller for piece in _named(part, name, members) for smaller in _by_tags(piece)]
     return _by_order(part, places)
+
+
+def _are_volumes(covered: Sequence[int], n_places: int) -> bool:
+    """Return whether parts that cover so many places each are volumes of one stack; a time series
+    that was broken off has one incomplete volume behind several complete ones."""
+    n_short = sum(n < LEAST_COVERAGE * n_places for n in covered)
+    return n_short == 0 or (n_short == 1 and len(covered) > 2)
 
 
 def _varying(frames: Sequence[Frame]) -> Iterator[tuple[str, list[Distinction]]]:
@@ -186,7 +197,7 @@ def _places(frames: Sequence[Frame]) -> list[int] | None:
     right, down = unit_directions(first.directions)
     along = np.array([plane.position_mm for plane in planes if plane]) @ np.cross(right, down)
     order = np.argsort(along, kind="stable")
-    steps = np.diff(along[order]) >= SAME_POSITION_MM
+    steps = np.diff(along[order]) >= SAME_PLACE_MM
     places = np.empty(len(frames), dtype=int)
     places[order] = np.concatenate([[0], np.cumsum(steps)])
     return [int(place) for place in places]

@@ -18,26 +18,25 @@ from typing import Any, Final
 
 from ifi_mri._version import __version__
 from ifi_mri.config import SeriesWords
+from ifi_mri.loaders.source_files import FoundFile
 from ifi_mri.model import Caution, Grid, Instance, Series, Study
 from ifi_mri.vocabulary import Side
 
 #: Grows when the layout of the index or the meaning of a field changes.
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 
 _INSTANCE_FIELDS: Final = ("sop_class_uid", "sop_instance_uid", "frame", "position_mm", "number")
 
 
-def fingerprint(files: Sequence[Path], root: Path, words: SeriesWords) -> str:
+def fingerprint(files: Sequence[FoundFile], root: Path, words: SeriesWords) -> str:
     """Return a digest of the paths, sizes and modification times of files, and of everything else
     that shapes what the headers are read as."""
-    digest = hashlib.sha256(f"{LAYOUT} {__version__} {root} {words!r}".encode())
-    for file in files:
-        status = os.stat(file)  # noqa: PTH116 - thousands of files; Path.stat is slower
-        digest.update(f"\0{file}\0{status.st_size}\0{status.st_mtime_ns}".encode())
-    return digest.hexdigest()
+    return hashlib.sha256(
+        repr((LAYOUT, __version__, str(root), words.model_dump(), files)).encode()
+    ).hexdigest()
 
 
-def read_index(path: Path, expected: str, files: Sequence[Path], root: Path) -> Study | None:
+def read_index(path: Path, expected: str, files: Sequence[FoundFile], root: Path) -> Study | None:
     """Return the study that an index holds, without its patient, or None where it does not fit."""
     try:
         content = json.loads(path.read_bytes())
@@ -48,7 +47,7 @@ def read_index(path: Path, expected: str, files: Sequence[Path], root: Path) -> 
         return None  # a damaged index is no index
 
 
-def write_index(path: Path, expected: str, files: Sequence[Path], study: Study) -> None:
+def write_index(path: Path, expected: str, files: Sequence[FoundFile], study: Study) -> None:
     """Write an index, readable by its owner alone; a folder that cannot be written is no error."""
     content = {"fingerprint": expected, "study": _plain_study(study, files)}
     try:
@@ -63,8 +62,8 @@ def write_index(path: Path, expected: str, files: Sequence[Path], study: Study) 
 # --- study to plain values ----------------------------------------------------------------------
 
 
-def _plain_study(study: Study, files: Sequence[Path]) -> dict[str, Any]:
-    number = {file: k for k, file in enumerate(files)}
+def _plain_study(study: Study, files: Sequence[FoundFile]) -> dict[str, Any]:
+    number = {Path(file.path): k for k, file in enumerate(files)}
     return {
         "study_uid": study.study_uid,
         "study_date": study.study_date.isoformat() if study.study_date else None,
@@ -96,7 +95,7 @@ def _plain_cautions(cautions: Sequence[Caution]) -> list[list[str | None]]:
 # --- and back -----------------------------------------------------------------------------------
 
 
-def _study(content: Mapping[str, Any], files: Sequence[Path], root: Path) -> Study:
+def _study(content: Mapping[str, Any], files: Sequence[FoundFile], root: Path) -> Study:
     study_date = content["study_date"]
     return Study(
         study_uid=content["study_uid"],
@@ -108,7 +107,7 @@ def _study(content: Mapping[str, Any], files: Sequence[Path], root: Path) -> Stu
     )
 
 
-def _series(values: dict[str, Any], files: Sequence[Path]) -> Series:
+def _series(values: dict[str, Any], files: Sequence[FoundFile]) -> Series:
     for name in ("scanning_sequence", "scan_options", "image_type"):
         values[name] = tuple(values[name])
     side, grid = values["laterality"], values["grid"]
@@ -116,7 +115,7 @@ def _series(values: dict[str, Any], files: Sequence[Path]) -> Series:
     values["grid"] = grid and Grid(tuple(tuple(row) for row in grid[0]), tuple(grid[1]))
     values["cautions"] = _cautions(values["cautions"])
     values["instances"] = tuple(
-        Instance(files[k], sop_class, sop_instance, frame, tuple(position), number)
+        Instance(Path(files[k].path), sop_class, sop_instance, frame, tuple(position), number)
         for k, sop_class, sop_instance, frame, position, number in values["instances"]
     )
     return Series(**values)

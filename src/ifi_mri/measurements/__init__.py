@@ -1,11 +1,17 @@
-"""Numbers from one hip: one file each, listed in the order of the report.
+"""Numbers from one hip or both: one file each, listed in the order of the report.
 
-A measurement's module offers ``NAMES``, the measurements it makes, and
-``measure(hip, config) -> tuple[Measurement | NotMeasured, ...]``, one entry for each name.  A new
-one is a new file and its name in ``MODULES``.
+A measurement's module offers ``NAMES``, the measurements it makes, and one of
+
+- ``measure(hip, config) -> tuple[Measurement | NotMeasured, ...]``, one entry for each name;
+- ``measure_pair(left, right, results, config)`` with the same return, for what needs both hips:
+  their landmarks, or the ``results`` that were measured on each.
+
+A new one is a new file and its name in ``MODULES``.
 """
 
+from collections.abc import Iterator, Sequence
 from importlib import import_module
+from types import ModuleType
 
 from ifi_mri.config import Config
 from ifi_mri.model import Hip, Measurement, NotMeasured
@@ -15,12 +21,41 @@ MODULES = (
     "quadratus_femoris_space",
     "ischiofemoral_distance_3d",
     "quadratus_femoris_signal",
+    "quadratus_femoris_area",
+    "quadratus_femoris_volume",
+    "hamstring_tendon_area",
+    "ischial_angle",
+    "neck_shaft_angle",
+    "intertuberous_distance",
+    "side_difference",
+    "lesser_trochanter_direction",
 )
 
 
 def measure(hip: Hip, config: Config) -> tuple[Measurement | NotMeasured, ...]:
     """Return every measurement of one hip, in report order."""
     taken: list[Measurement | NotMeasured] = []
-    for name in MODULES:
-        taken += import_module(f"{__name__}.{name}").measure(hip, config)
+    for module in _offering("measure"):
+        taken += module.measure(hip, config)
     return tuple(taken)
+
+
+def measure_pair(
+    left: Hip, right: Hip, results: Sequence[Measurement | NotMeasured], config: Config
+) -> tuple[Measurement | NotMeasured, ...]:
+    """Return every measurement that needs both hips, in report order.
+
+    ``results`` are those of `measure` on each of them.  What belongs to both sides together has no
+    side.
+    """
+    taken: list[Measurement | NotMeasured] = []
+    for module in _offering("measure_pair"):
+        taken += module.measure_pair(left, right, tuple(results), config)
+    return tuple(taken)
+
+
+def _offering(function: str) -> Iterator[ModuleType]:
+    for name in MODULES:
+        module = import_module(f"{__name__}.{name}")
+        if hasattr(module, function):
+            yield module

@@ -23,10 +23,9 @@ from ifi_mri.model import (
     Series,
     SliceValue,
 )
-from ifi_mri.vocabulary import LandmarkName, MeasurementName, Role
+from ifi_mri.vocabulary import LandmarkName, MeasurementName, Role, at_printed_precision
 
-#: Slices tilted further than this from axial show another distance (design, decision 3).
-MAX_TILT_DEG: Final = 30.0
+MAX_TILT_DEG: Final = geometry.MAX_AXIAL_TILT_DEG
 
 
 class Unmeasurable(Exception):  # noqa: N818 - an absence, not an error
@@ -133,8 +132,8 @@ def gaps_by_slice(
     both = sorted(near_on.keys() & far_on.keys())
     if not both:
         raise Unmeasurable(
-            f"{near} is marked on {_slices(near_on, series)}, {' or '.join(far)} on "
-            f"{_slices(far_on, series)}: both ends must lie on one slice"
+            f"{near} is marked on {slices_in_words(near_on, series)}, {' or '.join(far)} on "
+            f"{slices_in_words(far_on, series)}: both ends must lie on one slice"
         )
     return [_smallest_gap(series, index, near_on[index], far_on[index]) for index in both]
 
@@ -194,7 +193,7 @@ def _apart(a: Landmark, b: Landmark, series: Series, index: int) -> geometry.Clo
     enclosed = (a.closed and geometry.encloses(a.points_mm, b.points_mm[0], affine)) or (
         b.closed and geometry.encloses(b.points_mm, a.points_mm[0], affine)
     )
-    if enclosed or closest.distance_mm == 0:
+    if enclosed or at_printed_precision(closest.distance_mm, "mm") == 0:
         raise Unmeasurable(
             f"{a.name} and {b.name} touch or overlap on the slice at "
             f"{slice_position_mm(series, index):.1f} mm; correct the landmarks"
@@ -202,7 +201,8 @@ def _apart(a: Landmark, b: Landmark, series: Series, index: int) -> geometry.Clo
     return closest
 
 
-def _slices(marked: dict[int, list[Landmark]], series: Series) -> str:
+def slices_in_words(marked: Iterable[int], series: Series) -> str:
+    """Return where slices lie: ``the slices at 68.8 mm, 73.9 mm``."""
     places = [f"{slice_position_mm(series, index):.1f} mm" for index in sorted(marked)]
     return f"the {'slice' if len(places) == 1 else 'slices'} at {', '.join(places)}"
 

@@ -19,7 +19,7 @@ from ifi_mri.measurements.in_plane_distance import (
     distance_interval_95,
 )
 from ifi_mri.model import Hip, Measurement, NotMeasured
-from ifi_mri.vocabulary import LandmarkName, MeasurementName
+from ifi_mri.vocabulary import LandmarkName, MeasurementName, at_printed_precision
 
 NAMES = (MeasurementName.ISCHIOFEMORAL_DISTANCE_3D,)
 
@@ -49,6 +49,9 @@ def measure(hip: Hip, config: Config) -> tuple[Measurement | NotMeasured, ...]:
         ),
         key=lambda found: found.distance_mm,
     )
+    if at_printed_precision(closest.distance_mm, "mm") == 0:
+        touch = "ischial_tuberosity and lesser_trochanter touch; correct the landmarks"
+        return (NotMeasured(name, hip.side, touch),)
     sd_mm = math.sqrt(2) * config.spaces.landmark_sd_mm
     return (
         Measurement(

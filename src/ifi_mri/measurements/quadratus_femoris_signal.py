@@ -7,7 +7,8 @@ on its own slice, so that gain differing from slice to slice does not matter:
 - signal ratio: median over voxels of signal / median reference signal of the slice;
 - oedema fraction: voxels above mean + k SD of the slice's reference (k = 3), over all voxels;
 - largest fraction: the largest connected group of those, over all voxels;
-- oedema volume: the volume of those, ml.
+- oedema volume: on each slice that fraction of the whole outlined volume, ml (the outermost pixels
+  are taken to be as the others).
 
 A supra-threshold count against healthy muscle follows quantitative STIR (Sci Rep 2020;10:7246);
 threshold and regions are our proposal and not validated.  Voxels count as independent in the
@@ -40,11 +41,21 @@ MEDIAN_VARIANCE: Final = math.pi / 2
 FloatVoxels = npt.NDArray[np.float64]
 
 
+class Region(NamedTuple):
+    """One structure on one slice: the pixels inside its outlines, those that are left without the
+    outermost ones, and the largest outline."""
+
+    whole: npt.NDArray[np.bool_]
+    inner: npt.NDArray[np.bool_]
+    outline: Outline
+
+
 class SliceSignal(NamedTuple):
     """Both regions on one slice of the fluid-sensitive series."""
 
     slice_index: int
     muscle: npt.NDArray[np.bool_]
+    n_whole: int
     values: FloatVoxels
     reference: FloatVoxels
     outline: Outline
@@ -105,15 +116,21 @@ def signal_by_slice(hip: Hip, volume: Volume, settings: SignalSettings) -> list[
         )
     slices = []
     for index in both:
+        if (muscle[index].whole & reference[index].whole).any():
+            raise Unmeasurable(
+                "the quadratus_femoris and reference_muscle outlines overlap; the reference must "
+                "be another muscle"
+            )
         voxels = volume.voxels[index].astype(np.float64)
         slices.append(
             SliceSignal(
-                index,
-                muscle[index][0],
-                voxels[muscle[index][0]],
-                voxels[reference[index][0]],
-                muscle[index][1],
-                settings.threshold_sd,
+                slice_index=index,
+                muscle=muscle[index].inner,
+                n_whole=int(muscle[index].whole.sum()),
+                values=voxels[muscle[index].inner],
+                reference=voxels[reference[index].inner],
+                outline=muscle[index].outline,
+                threshold_sd=settings.threshold_sd,
             )
         )
     return _measurable(slices, settings.min_pixels)
@@ -121,30 +138,37 @@ def signal_by_slice(hip: Hip, volume: Volume, settings: SignalSettings) -> list[
 
 def region_by_slice(
     outlines: tuple[Landmark, ...], volume: Volume, settings: SignalSettings
-) -> dict[int, tuple[npt.NDArray[np.bool_], Outline]]:
-    """Return the pixels inside the outlines of one structure, and the largest outline, by slice.
+) -> dict[int, Region]:
+    """Return the region of one structure on every slice of a volume that it is outlined on.
 
     An outline belongs to the slice whose centre plane is nearest, at most half a slice away.
     """
     n_slices, *shape = volume.voxels.shape
-    regions: dict[int, tuple[npt.NDArray[np.bool_], Outline]] = {}
+    regions: dict[int, Region] = {}
     for landmark in outlines:
-        if not landmark.closed or len(landmark.points_mm) < 3:
-            raise Unmeasurable(f"the {landmark.name} outline is not a closed curve")
+        _refuse_no_area(landmark, volume)
         coordinate = geometry.slice_coordinate(volume.affine, landmark.points_mm).mean()
         index = int(np.rint(coordinate))
         if not 0 <= index < n_slices:
             continue
         _refuse_outside(landmark, volume)
         inside = geometry.pixels_inside(landmark.points_mm, volume.affine, shape)
-        inside = geometry.eroded(inside, settings.erosion_pixels)
-        if index in regions:
-            before, outline = regions[index]
-            larger = landmark.points_mm if inside.sum() > before.sum() else outline
-            regions[index] = before | inside, larger
-        else:
-            regions[index] = inside, landmark.points_mm
+        inner = geometry.eroded(inside, settings.erosion_pixels)
+        region = Region(inside, inner, landmark.points_mm)
+        regions[index] = _joined(regions[index], region) if index in regions else region
     return regions
+
+
+def _joined(first: Region, second: Region) -> Region:
+    larger = max(first, second, key=lambda region: int(region.whole.sum()))
+    return Region(first.whole | second.whole, first.inner | second.inner, larger.outline)
+
+
+def _refuse_no_area(landmark: Landmark, volume: Volume) -> None:
+    if not landmark.closed or len(landmark.points_mm) < 3:
+        raise Unmeasurable(f"the {landmark.name} outline is not a closed curve")
+    if geometry.crosses_itself(landmark.points_mm, volume.affine):
+        raise Unmeasurable(f"the {landmark.name} outline crosses itself; draw it again")
 
 
 def _refuse_outside(landmark: Landmark, volume: Volume) -> None:
@@ -171,11 +195,13 @@ def _measurable(slices: list[SliceSignal], min_pixels: int) -> list[SliceSignal]
             f"the quadratus_femoris region holds {n_pixels} pixels after erosion; "
             f"at least {min_pixels} are needed"
         )
-    everything = np.concatenate([part for signal in kept for part in signal[2:4]])
+    everything = np.concatenate([part for s in kept for part in (s.values, s.reference)])
     if not np.isfinite(everything).all():
         raise Unmeasurable("the outlined regions hold values that are no finite numbers")
     if any(np.median(signal.reference) <= 0 for signal in kept):
         raise Unmeasurable("the reference_muscle region holds no signal")
+    if any(np.ptp(signal.reference) == 0 for signal in kept):
+        raise Unmeasurable("the reference_muscle region has one value throughout; it is no image")
     return [signal for signal in kept if len(signal.values)]
 
 
@@ -219,37 +245,23 @@ def _fractions(
     n_pixels = sum(len(signal.values) for signal in slices)
     n_above = sum(signal.n_above for signal in slices)
     n_largest = largest_connected(volume, slices)
-    voxel_ml = abs(float(np.linalg.det(volume.affine[:3, :3]))) / 1000
     above = f"voxels above reference mean + {settings.threshold_sd:g} SD"
     made = []
-    for name, unit, n_voxels, scale, method, per_slice in (
+    for name, n_voxels, method, per_slice in (
         (
             MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION,
-            "1",
             n_above,
-            1.0,
             f"{above} over all voxels of quadratus femoris",
             [signal.n_above / len(signal.values) for signal in slices],
         ),
         (
             MeasurementName.QUADRATUS_FEMORIS_OEDEMA_LARGEST_FRACTION,
-            "1",
             n_largest,
-            1.0,
             f"largest connected group of {above} over all voxels of quadratus femoris",
             [],
         ),
-        (
-            MeasurementName.QUADRATUS_FEMORIS_OEDEMA_VOLUME_ML,
-            "ml",
-            n_above,
-            n_pixels * voxel_ml,
-            f"volume of {above}, on the outlined slices",
-            [signal.n_above * voxel_ml for signal in slices],
-        ),
     ):
         fraction = n_voxels / n_pixels
-        low, high = wilson_interval_95(n_voxels, n_pixels)
         made.append(
             _measurement(
                 hip,
@@ -257,15 +269,43 @@ def _fractions(
                 slices,
                 settings,
                 name=name,
-                value=fraction * scale,
-                unit=unit,
-                sd=math.sqrt(fraction * (1 - fraction) / n_pixels) * scale,
-                interval_95=(low * scale, high * scale),
+                value=fraction,
+                unit="1",
+                sd=math.sqrt(fraction * (1 - fraction) / n_pixels),
+                interval_95=wilson_interval_95(n_voxels, n_pixels),
                 method=method,
                 per_slice=per_slice,
             )
         )
-    return tuple(made)
+    return (*made, _volume(hip, volume, slices, settings))
+
+
+def _volume(
+    hip: Hip, volume: Volume, slices: list[SliceSignal], settings: SignalSettings
+) -> Measurement:
+    voxel_ml = abs(float(np.linalg.det(volume.affine[:3, :3]))) / 1000
+    by_slice = [s.n_above / len(s.values) * s.n_whole * voxel_ml for s in slices]
+    n_above, n_pixels = sum(s.n_above for s in slices), sum(len(s.values) for s in slices)
+    whole_ml = sum(s.n_whole for s in slices) * voxel_ml
+    low, high = (whole_ml * bound for bound in wilson_interval_95(n_above, n_pixels))
+    value = sum(by_slice)
+    fraction = n_above / n_pixels
+    return _measurement(
+        hip,
+        volume,
+        slices,
+        settings,
+        name=MeasurementName.QUADRATUS_FEMORIS_OEDEMA_VOLUME_ML,
+        value=value,
+        unit="ml",
+        sd=math.sqrt(fraction * (1 - fraction) / n_pixels) * whole_ml,
+        interval_95=(min(low, value), max(high, value)),
+        method=(
+            f"fraction of voxels above reference mean + {settings.threshold_sd:g} SD times the "
+            f"volume inside the outlines, slice by slice, on the outlined slices"
+        ),
+        per_slice=by_slice,
+    )
 
 
 def largest_connected(volume: Volume, slices: list[SliceSignal]) -> int:

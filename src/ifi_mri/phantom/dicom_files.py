@@ -53,7 +53,7 @@ def _study_level(phantom: Phantom) -> dict[str, Any]:
         "ManufacturerModelName": protocols.MODEL,
         "ReferringPhysicianName": "",
         "StudyDescription": "MRI PELVIS PHANTOM",
-        "PatientName": "PHANTOM^SYNTHETIC",
+        "PatientName": "NOBODY^IMAGINARY",
         "PatientID": f"PHANTOM-{study_number}",
         "PatientBirthDate": "",
         "PatientSex": "F",

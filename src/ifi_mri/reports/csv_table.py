@@ -47,6 +47,9 @@ COLUMNS: Final = (
 #: First characters that make a spreadsheet take a cell for a formula.
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
+#: In the column ``side``, for a number that belongs to both sides together.
+BOTH_SIDES: Final = "both"
+
 Cell = str | int | float | bool | None
 
 
@@ -74,7 +77,7 @@ def _case(report: Report) -> dict[str, Cell]:
 
 
 def _result(result: Measurement | NotMeasured) -> dict[str, Cell]:
-    cells: dict[str, Cell] = {"side": result.side, "measurement": result.name}
+    cells: dict[str, Cell] = {"side": result.side or BOTH_SIDES, "measurement": result.name}
     if isinstance(result, NotMeasured):
         return cells | {"status": "not measured", "reason": result.reason}
     low, high = result.interval_95
@@ -107,7 +110,9 @@ def _finding(report: Report, result: Measurement | NotMeasured) -> dict[str, Cel
 
 
 def _judgement(report: Report, result: Measurement | NotMeasured) -> Finding | None:
-    """Return the finding that judges a measurement or rests on it."""
+    """Return the finding that judges a measurement or rests on it; none judges both sides."""
+    if result.side is None:
+        return None
     if name := words.JUDGED_BY.get(result.name):
         return report.finding(name, result.side)
     for finding in report.findings:

@@ -5,9 +5,9 @@ the grey values are read from the images again.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +87,10 @@ class Figures:
         return tuple(figure for figure in self.figures if figure.side is side)
 
 
+MakeFigures: TypeAlias = Callable[[Report, Sequence[Measurement], Volume], list[Figure]]
+"""Makes the figures of measurements on one series."""
+
+
 def draw(report: Report, study: Study, open_volume: OpenVolume) -> Figures:
     """Return every figure of a report.
 
@@ -95,9 +99,20 @@ def draw(report: Report, study: Study, open_volume: OpenVolume) -> Figures:
     """
     spaces = [m for m in report.measurements if m.name in SPACES]
     signals = [m for m in report.measurements if m.name is SIGNAL]
+    kinds = ((spaces, _space_figures), (signals, _signal_figures))
+    return figures_of(report, study, open_volume, kinds)
+
+
+def figures_of(
+    report: Report,
+    study: Study,
+    open_volume: OpenVolume,
+    kinds: Iterable[tuple[Sequence[Measurement], MakeFigures]],
+) -> Figures:
+    """Return the figures of measurements, each kind by its own maker."""
     figures: list[Figure] = []
     notes: list[str] = []
-    for measured, make in ((spaces, _space_figures), (signals, _signal_figures)):
+    for measured, make in kinds:
         for series_uid in dict.fromkeys(m.series_uid for m in measured):
             of_series = [m for m in measured if m.series_uid == series_uid]
             try:
@@ -152,13 +167,19 @@ def _series(report: Report, study: Study, series_uid: str | None) -> Series:
     raise _NoPicture(f"No picture: series {series_uid} is not among the files of this study.")
 
 
-def _slice_index(volume: Volume, shown: SliceValue) -> int:
+def slice_index(volume: Volume, shown: SliceValue) -> int:
     """Return the slice of a volume that a value was taken on: the one it names, else where its
     points lie."""
     for index, instance in enumerate(volume.instances):
         if shown.sop_instance_uid and instance.sop_instance_uid == shown.sop_instance_uid:
             return index
     return _nearest_slice(volume, shown.points_mm)
+
+
+def side_of(measurement: Measurement) -> Side:
+    if measurement.side is None:
+        raise _NoPicture(f"No picture: the {words.title(measurement.name)} names no side.")
+    return measurement.side
 
 
 def _nearest_slice(volume: Volume, points_mm: Iterable[Point]) -> int:
@@ -180,7 +201,7 @@ def _space_figures(
     by_slice: dict[tuple[Side, int], list[tuple[Measurement, SliceValue]]] = {}
     for measurement in measurements:
         if shown := shown_slice(measurement):
-            key = measurement.side, _slice_index(volume, shown)
+            key = side_of(measurement), slice_index(volume, shown)
             by_slice.setdefault(key, []).append((measurement, shown))
     greys = {index: pictures.grey_slice(volume, index) for index in {i for _, i in by_slice}}
     return [
@@ -192,7 +213,7 @@ def _space_figures(
 def _space_figure(
     grey: GreySlice, measurements: Sequence[Measurement], shown: SliceValue
 ) -> Figure:
-    side = measurements[0].side
+    side = side_of(measurements[0])
     ends = [grey.view.to_picture(m.points_mm) for m in measurements]
     lines = [(_line_kind(m), points) for m, points in zip(measurements, ends, strict=True)]
     everything = np.concatenate(ends)
@@ -279,9 +300,9 @@ def _signal_figures(
 def _signal_figure(
     report: Report, measurement: Measurement, shown: SliceValue, volume: Volume
 ) -> Figure:
-    index = _slice_index(volume, shown)
+    index, side = slice_index(volume, shown), side_of(measurement)
     grey = pictures.grey_slice(volume, index, _signal_window(shown))
-    outlines = _outlines_on(report, measurement.side, volume, index)
+    outlines = _outlines_on(report, side, volume, index)
     if not outlines:
         raise _NoPicture("No picture: the report holds no outline on the slice that was measured.")
     above, muscle = supra_threshold(outlines, shown, volume, index)
@@ -290,13 +311,10 @@ def _signal_figure(
     ]
     box = _signal_box(grey, [points for _, points in drawn])
     image = pictures.image_of(grey, box)
-    where = (
-        f"{measurement.side.capitalize()} hip, fluid-sensitive slice at "
-        f"{shown.slice_position_mm:.1f} mm"
-    )
+    where = f"{side.capitalize()} hip, fluid-sensitive slice at {shown.slice_position_mm:.1f} mm"
     return Figure(
         kind="signal",
-        side=measurement.side,
+        side=side,
         measurements=(measurement,),
         shown=shown,
         n_above=int(above.sum()),

@@ -60,7 +60,8 @@ class Chip(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One line of a side's table; ``beside`` is the interval, or the reader's own grade."""
+    """One line of a side's table; ``beside`` is the interval, or the reader's own grade, ``note``
+    what the title alone does not say."""
 
     title: str
     value: str
@@ -69,6 +70,7 @@ class Row(NamedTuple):
     profile: str = ""
     chip: Chip | None = None
     is_part: bool = False
+    note: str = ""
 
 
 class SliceTable(NamedTuple):
@@ -95,6 +97,7 @@ class SideView:
     spaces: tuple[Row, ...]
     muscle: tuple[Row, ...]
     not_measured: tuple[tuple[str, tuple[str, ...]], ...]
+    unmarked: tuple[str, ...]
     reasons: tuple[tuple[str, str], ...]
     slices: tuple[SliceTable, ...]
     figures: "tuple[Figure, ...]"
@@ -106,23 +109,37 @@ class SideView:
         return any(row.value or row.beside for row in (*self.spaces, *self.muscle))
 
 
+class PairView(NamedTuple):
+    """What belongs to both sides together; false where there is nothing to show."""
+
+    rows: tuple[Row, ...]
+    not_measured: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.not_measured)
+
+
 def render(report: Report, study: Study, open_volume: OpenVolume) -> bytes:
     """Return the page; the slices it shows are opened with ``open_volume``."""
-    from ifi_mri.reports import figures
+    from ifi_mri.reports import figures, secondary_figures
 
     drawn = figures.draw(report, study, open_volume)
-    sides = tuple(_side(report, side, drawn.on(side)) for side in words.SIDES_AS_SHOWN)
-    return _page(
+    secondary = secondary_figures.draw(report, study, open_volume)
+    sides = tuple(
+        _side(report, side, drawn.on(side) + secondary.on(side)) for side in words.SIDES_AS_SHOWN
+    )
+    return page(
         "report.html.j2",
         report=report,
         printed_case_id=NOT_PLAIN.sub("-", report.case_id),
         sides=sides,
         sides_in_order=sorted(sides, key=lambda view: not view.is_measured),
         both_measured=all(view.is_measured for view in sides),
+        pair=_pair(report),
         glance=_glance(report),
         cutoffs=_cutoffs(report),
         citations=_citations(report.profiles),
-        picture_notes=drawn.notes,
+        picture_notes=list(dict.fromkeys(drawn.notes + secondary.notes)),
         general_cautions=words.cautions_on(report, None),
         technique=[(choice, _technique(choice.series)) for choice in report.series],
     )
@@ -130,12 +147,13 @@ def render(report: Report, study: Study, open_volume: OpenVolume) -> bytes:
 
 def render_error(facts: Sequence[tuple[str, str]], message: str, advice: Sequence[str]) -> bytes:
     """Return the page of a case that failed: what failed, what to do, and the facts around it."""
-    return _page("error.html.j2", facts=facts, message=message, advice=advice)
+    return page("error.html.j2", facts=facts, message=message, advice=advice)
 
 
-def _page(template: str, **content: Any) -> bytes:
-    page = _environment().get_template(template).render(words=words, **content)
-    return page.encode(errors="replace")
+def page(template: str, **content: Any) -> bytes:
+    """Return a page of this folder's templates filled with content, UTF-8."""
+    text = _environment().get_template(template).render(words=words, **content)
+    return text.encode(errors="replace")
 
 
 @cache
@@ -153,6 +171,7 @@ def _environment() -> "Environment":
     )
     environment.filters["mm"] = _coordinate
     environment.filters["sentence"] = words.sentence
+    environment.filters["title_of"] = words.title
     return environment
 
 
@@ -222,6 +241,7 @@ def _side(report: Report, side: Side, drawn: "tuple[Figure, ...]") -> SideView:
         spaces=tuple(_row(report, m) for m in measured if not _is_of_muscle(m.name)),
         muscle=tuple(_muscle_rows(report, side, measured)),
         not_measured=_not_measured(results),
+        unmarked=words.unmarked(results),
         reasons=tuple(_reasons(report, side)),
         slices=tuple(_slice_tables(measured)),
         figures=drawn,
@@ -235,7 +255,7 @@ def _is_of_muscle(name: MeasurementName) -> bool:
 
 def _row(report: Report, measurement: Measurement) -> Row:
     name = words.JUDGED_BY.get(measurement.name)
-    finding = report.finding(name, measurement.side) if name else None
+    finding = report.finding(name, measurement.side) if name and measurement.side else None
     has_cutoff = finding is not None and finding.cutoff is not None
     return Row(
         title=words.title(measurement.name),
@@ -244,6 +264,7 @@ def _row(report: Report, measurement: Measurement) -> Row:
         cutoff=f"≤ {printed(finding.cutoff, 'mm')} mm" if finding and finding.cutoff else "",
         profile=(finding.profile or "") if finding and has_cutoff else "",
         chip=_chip(finding) if finding else None,
+        note=words.definition_of(measurement),
     )
 
 
@@ -267,11 +288,13 @@ def _not_measured(
     results: Iterable[Measurement | NotMeasured],
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return each reason with the measurements that it prevented."""
-    by_reason: dict[str, list[str]] = {}
-    for result in results:
-        if isinstance(result, NotMeasured):
-            by_reason.setdefault(result.reason, []).append(words.title(result.name))
-    return tuple((reason, tuple(names)) for reason, names in by_reason.items())
+    return tuple(words.reasons_by_measurement(results).items())
+
+
+def _pair(report: Report) -> PairView:
+    results = words.results_on(report, None)
+    measured = [result for result in results if isinstance(result, Measurement)]
+    return PairView(tuple(_row(report, m) for m in measured), _not_measured(results))
 
 
 def _reasons(report: Report, side: Side) -> Iterable[tuple[str, str]]:

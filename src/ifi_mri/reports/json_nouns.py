@@ -272,13 +272,13 @@ class SliceValueKeys(Keys):
 
 
 class MeasurementKeys(Keys):
-    """A number taken from one hip, with its unit, uncertainty and evidence."""
+    """A number taken from one hip or both, with its unit, uncertainty and evidence."""
 
     NOUN: ClassVar = model.Measurement
     name: MeasurementName
     """Which measurement."""
-    side: Side
-    """Side of the patient."""
+    side: Side | None
+    """Side of the patient; null where it belongs to both sides together."""
     value: Number
     """In `unit`."""
     unit: str
@@ -309,10 +309,12 @@ class NotMeasuredKeys(Keys):
     NOUN: ClassVar = model.NotMeasured
     name: MeasurementName
     """Which measurement."""
-    side: Side
-    """Side of the patient."""
+    side: Side | None
+    """Side of the patient; null where it belongs to both sides together."""
     reason: str
     """Why not."""
+    optional: bool = False
+    """True where nobody marked what only this number is taken from."""
 
 
 class FindingKeys(Keys):

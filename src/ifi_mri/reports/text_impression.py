@@ -56,6 +56,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _section("IMPRESSION", _numbered(report.impression))
     for side in words.SIDES_AS_SHOWN:
         yield from _section(f"{side.value.upper()} HIP", _side(report, side))
+    yield from _section("BOTH SIDES", _pair(report))
     yield from _section("TECHNIQUE", _technique(report))
     cautions = [
         f"{caution.side.capitalize()}: {caution.text}"
@@ -82,10 +83,11 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 def _side(report: Report, side: Side) -> Iterator[str]:
     results = words.results_on(report, side)
-    for result in results:
-        if isinstance(result, Measurement):
-            yield from _bullets([_measured(report, result)])
-    yield from _not_measured([result for result in results if isinstance(result, NotMeasured)])
+    taken = [result for result in results if isinstance(result, Measurement)]
+    yield from _bullets(_measured(report, measurement) for measurement in taken)
+    yield from _not_measured(results)
+    if taken and (unmarked := words.unmarked(results)):
+        yield from _bullets([f"Not marked: {', '.join(unmarked)}."])
     oedema = report.finding(FindingName.QUADRATUS_FEMORIS_OEDEMA, side)
     if oedema is not None:
         yield from _bullets([_oedema(oedema)])
@@ -93,6 +95,14 @@ def _side(report: Report, side: Side) -> Iterator[str]:
     yield from _bullets(source.sentence for source in summary.competing)
     if summary.missing:
         yield from _bullets([f"Not available: {' '.join(map(words.sentence, summary.missing))}"])
+
+
+def _pair(report: Report) -> Iterator[str]:
+    """Return what belongs to both sides together; nothing is said of what needs an unmarked one."""
+    results = words.results_on(report, None)
+    taken = [result for result in results if isinstance(result, Measurement)]
+    yield from _bullets(_measured(report, measurement) for measurement in taken)
+    yield from _not_measured(results)
 
 
 def _measured(report: Report, measurement: Measurement) -> str:
@@ -103,8 +113,10 @@ def _measured(report: Report, measurement: Measurement) -> str:
     if measurement.n_slices > 1:
         text += f"; {measurement.n_slices} slices"
     text += ")"
+    if definition := words.definition_of(measurement):
+        text += f", {definition}"
     name = words.JUDGED_BY.get(measurement.name)
-    finding = report.finding(name, measurement.side) if name else None
+    finding = report.finding(name, measurement.side) if name and measurement.side else None
     if finding is None:
         return f"{text}."
     text += f": {words.status_of(finding)}"
@@ -113,10 +125,9 @@ def _measured(report: Report, measurement: Measurement) -> str:
     return f"{text}."
 
 
-def _not_measured(results: list[NotMeasured]) -> Iterator[str]:
+def _not_measured(results: list[Measurement | NotMeasured]) -> Iterator[str]:
     """Return what was not measured, measurements with one reason together."""
-    for reason in dict.fromkeys(result.reason for result in results):
-        names = [words.title(result.name) for result in results if result.reason == reason]
+    for reason, names in words.reasons_by_measurement(results).items():
         yield from _bullets([f"Not measured: {spoken(reason)} ({', '.join(names)})."])
 
 

@@ -5,6 +5,7 @@ use.
 """
 
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 from ifi_mri.model import Caution, Finding, Measurement, NotMeasured, Report, Series
@@ -42,6 +43,17 @@ TITLES: Final = {
     MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION: "QF above threshold",
     MeasurementName.QUADRATUS_FEMORIS_OEDEMA_LARGEST_FRACTION: "QF largest region above",
     MeasurementName.QUADRATUS_FEMORIS_OEDEMA_VOLUME_ML: "QF volume above",
+    MeasurementName.QUADRATUS_FEMORIS_AREA_MM2: "QF area at the narrowest level",
+    MeasurementName.QUADRATUS_FEMORIS_VOLUME_ML: "QF volume of the outlined slices",
+    MeasurementName.HAMSTRING_TENDON_AREA_MM2: "Hamstring tendon area",
+    MeasurementName.ISCHIAL_ANGLE: "Ischial angle",
+    MeasurementName.NECK_SHAFT_ANGLE: "Neck-shaft angle",
+    MeasurementName.INTERTUBEROUS_DISTANCE: "Intertuberous distance",
+    MeasurementName.SIDE_DIFFERENCE_ISCHIOFEMORAL_SPACE: "IFS, left minus right",
+    MeasurementName.SIDE_DIFFERENCE_QUADRATUS_FEMORIS_SPACE: "QFS, left minus right",
+    MeasurementName.SIDE_DIFFERENCE_LESSER_TROCHANTER_DIRECTION: (
+        "Lesser trochanter direction, left minus right"
+    ),
 }
 
 SHORT_TITLES: Final = {
@@ -118,7 +130,7 @@ def with_unit(name: MeasurementName, value: float, unit: str) -> str:
     """Return a value as it is printed, with its unit: ``25.5 mm``, ``0.5 %``, ``1.06``."""
     if name in IN_PERCENT:
         return f"{_percent(value)} %"
-    return f"{printed(value, unit)} {UNITS[unit]}".strip()
+    return _in_unit(printed(value, unit), unit)
 
 
 def value_of(measurement: Measurement) -> str:
@@ -132,7 +144,17 @@ def interval_of(measurement: Measurement) -> str:
     if measurement.name in IN_PERCENT:
         return f"{_percent(low)} to {_percent(high)} %"
     unit = measurement.unit
-    return f"{printed(low, unit)} to {printed(high, unit)} {UNITS[unit]}".strip()
+    return _in_unit(f"{printed(low, unit)} to {printed(high, unit)}", unit)
+
+
+def definition_of(measurement: Measurement) -> str:
+    """Return what stands beside a number whose name alone does not say what was measured."""
+    return str(dict(measurement.details).get("definition", ""))
+
+
+def _in_unit(text: str, unit: str) -> str:
+    """Return numbers with their unit; the degree sign follows without a blank (ISO 80000-1)."""
+    return f"{text}{'' if unit == 'deg' else ' '}{UNITS[unit]}".strip()
 
 
 def _percent(fraction: float) -> str:
@@ -175,9 +197,31 @@ def results(report: Report) -> list[Measurement | NotMeasured]:
     return [*report.measurements, *report.not_measured]
 
 
-def results_on(report: Report, side: Side) -> list[Measurement | NotMeasured]:
-    """Return what was measured and what could not be measured on one side."""
+def results_on(report: Report, side: Side | None) -> list[Measurement | NotMeasured]:
+    """Return what was measured and what could not be measured on one side, or with None what
+    belongs to both together."""
     return [result for result in results(report) if result.side is side]
+
+
+def reasons_by_measurement(
+    results: Iterable[Measurement | NotMeasured],
+) -> dict[str, tuple[str, ...]]:
+    """Return each reason with the titles of the measurements that it prevented, without those that
+    nobody marked anything for (`unmarked`)."""
+    by_reason: dict[str, tuple[str, ...]] = {}
+    for result in results:
+        if isinstance(result, NotMeasured) and not result.optional:
+            by_reason[result.reason] = (*by_reason.get(result.reason, ()), title(result.name))
+    return by_reason
+
+
+def unmarked(results: Iterable[Measurement | NotMeasured]) -> tuple[str, ...]:
+    """Return the titles of measurements that nobody marked anything for."""
+    return tuple(
+        title(result.name)
+        for result in results
+        if isinstance(result, NotMeasured) and result.optional
+    )
 
 
 def cautions_on(report: Report, side: Side | None) -> tuple[Caution, ...]:

@@ -328,6 +328,24 @@ _POSITION: Final = {
         "15.8 mm in internal rotation (dissertation, "
         "https://jxxfw.com/degree/c157be732f4332ecadc7e2e1879ca881.html)."
     ),
+    "position.slope.external": (
+        "Published slopes disagree, {low:.2f} mm per degree in 33 embalmed hips (Arthroscopy 2024, "
+        "PMID 38593926) and {high:.2f} in 25 (Ischiofemoral impingement: defining the lesser "
+        "trochanter-ischial space): by them {degrees:g} degrees would narrow the space by {least} "
+        "to {most} mm, and neither is applied."
+    ),
+    "position.slope.internal": (
+        "By the one published slope, {wider:.2f} mm per degree in 25 embalmed hips (Ischiofemoral "
+        "impingement: defining the lesser trochanter-ischial space), {degrees:g} degrees would "
+        "widen the space by {most} mm; on external rotation that study, {high:.2f} mm per degree, "
+        "disagrees with another, {low:.2f} (33 embalmed hips, Arthroscopy 2024, PMID 38593926), "
+        "and it is not applied."
+    ),
+    "position.trochanters": (
+        "Seen from the femoral shafts the {side} lesser trochanter points {value} degrees further "
+        "to the back (95 % interval {low} to {high}): the femora differ in rotation, in shape or "
+        "in both."
+    ),
     "position.crosses": "A shift of {shift} mm would carry these across their cut-off: {spaces}.",
     "position.keeps": "A shift of {shift} mm would leave these on their side of it: {spaces}.",
     "position.width": "{side} {space} ({value} mm, cut-off {cutoff} mm)",

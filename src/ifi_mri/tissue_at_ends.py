@@ -1,0 +1,181 @@
+"""Does the picture show an edge where the ends of a space were marked?
+
+On images without fat suppression cortex and tendon are dark, muscle is grey, and fatty marrow and
+fat are bright.  Both ends of either space lie on cortex or tendon, so that something dark lies
+beside each of them.  An end with nothing but bright tissue around it was marked inside a bone or in
+the fat between: the number is then not that of the space.  Nothing is moved; the reader is told.
+
+Levels are taken around each end, so that coil shading does not matter: Otsu's threshold (IEEE Trans
+Syst Man Cybern 1979;9:62) parts what is bright from the rest, the median of the rest is muscle.  An
+end inside muscle is not told apart from a good one: red marrow is as grey as muscle, and misses are
+better than false alarms here.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ifi_mri import geometry
+from ifi_mri.model import Caution, Measurement, Point, SliceValue, Volume
+from ifi_mri.vocabulary import MeasurementName
+
+SPACES: Final = {
+    MeasurementName.ISCHIOFEMORAL_SPACE: "ischiofemoral space",
+    MeasurementName.QUADRATUS_FEMORIS_SPACE: "quadratus femoris space",
+}
+
+#: The ends of a space, in the order of a measurement's points.
+ENDS: Final = ("ischial", "femoral")
+
+#: What lies this near to an end is looked at, mm: 2.7 times the default SD of a click, so that a
+#: good end has its cortex within it.  On coarse pixels, as many of these.
+REACH_MM: Final = 2.0
+REACH_PIXELS: Final = 2.0
+
+#: Levels are taken from what lies this near, mm: ischium, femur, muscle and fat all show.
+AROUND_MM: Final = 30.0
+
+#: Below this part of the muscle's level a pixel is cortex or tendon, at least in part.
+DARK: Final = 0.75
+
+#: Above this part of it the tissue around an end is marrow or fat.
+BRIGHT: Final = 1.2
+
+#: A thin cortex between fat and marrow may be no darker than muscle where pixels are coarse; a
+#: pixel below this part of the level around the end is an edge all the same.
+NOTCH: Final = 0.5
+
+#: Where bright tissue is not this much brighter than muscle, the picture does not tell.
+LEAST_CONTRAST: Final = 1.5
+
+HISTOGRAM_BINS: Final = 64
+
+Pixels = npt.NDArray[np.float32]
+
+
+class Levels(NamedTuple):
+    """Signal of muscle, and of marrow and fat, around an end."""
+
+    muscle: float
+    bright: float
+
+
+def cautions(measurements: Sequence[Measurement], volume: Volume) -> Iterator[Caution]:
+    """Yield a caution for each end of a space that lies in marrow or fat, on whatever slice.
+
+    Parameters
+    ----------
+    measurements : sequence of Measurement
+        Only the two spaces are looked at.
+    volume : Volume
+        Holds the slices that they were measured on; ends on other slices are passed over.
+    """
+    for measurement in measurements:
+        if measurement.name not in SPACES:
+            continue
+        for number, end in enumerate(ENDS):
+            places = [
+                f"{value.slice_position_mm:.1f} mm"
+                for value in measurement.per_slice
+                if lies_in_marrow_or_fat(value, number, volume)
+            ]
+            if places:
+                yield Caution(
+                    "landmark_in_marrow_or_fat",
+                    f"The {end} end of the {SPACES[measurement.name]} lies in marrow or fat on the "
+                    f"slice{'s' * (len(places) > 1)} at {', '.join(places)}: the picture shows "
+                    f"neither cortex nor tendon within {reach_mm(volume):.1f} mm. Check the "
+                    f"landmark.",
+                    measurement.side,
+                )
+
+
+def lies_in_marrow_or_fat(value: SliceValue, number: int, volume: Volume) -> bool:
+    """Return whether one end (0 ischial, 1 femoral) of a space has only bright tissue around it;
+    False where the picture does not tell, or does not show the slice."""
+    index = _slice_index(value, volume)
+    if index is None:
+        return False
+    near, around = _pixels_around(volume, index, value.points_mm[number])
+    levels = tissue_levels(around)
+    if near.size == 0 or levels is None:
+        return False
+    darkest, middle = float(near.min()), float(np.median(near))
+    return (
+        darkest > DARK * levels.muscle
+        and middle > BRIGHT * levels.muscle
+        and darkest > NOTCH * middle
+    )
+
+
+def tissue_levels(pixels: Pixels) -> Levels | None:
+    """Return the levels of muscle and of bright tissue among pixels, None where they show no two
+    levels."""
+    if pixels.size == 0 or not np.isfinite(pixels).all() or np.ptp(pixels) == 0:
+        return None
+    bright = pixels > _otsu(pixels)
+    if bright.all() or not bright.any():
+        return None
+    levels = Levels(float(np.median(pixels[~bright])), float(np.median(pixels[bright])))
+    tells = levels.muscle > 0 and levels.bright > LEAST_CONTRAST * levels.muscle
+    return levels if tells else None
+
+
+def reach_mm(volume: Volume) -> float:
+    """Return how far from an end the picture is looked at, mm."""
+    return max(REACH_MM, REACH_PIXELS * float(_pixel_mm(volume).max()))
+
+
+def _slice_index(value: SliceValue, volume: Volume) -> int | None:
+    """Return the slice of a volume at a value's position, None where it does not hold it."""
+    positions = [
+        geometry.position_along_normal_mm(
+            volume.affine, geometry.voxel_to_patient(volume.affine, (index, 0, 0))
+        )
+        for index in range(len(volume.voxels))
+    ]
+    off_mm = np.abs(np.array(positions) - value.slice_position_mm)
+    nearest = int(np.argmin(off_mm))
+    half_spacing_mm = abs(float(geometry.slice_normal(volume.affine) @ volume.affine[:3, 0])) / 2
+    return nearest if off_mm[nearest] < half_spacing_mm else None
+
+
+def _pixels_around(volume: Volume, index: int, point: Point) -> tuple[Pixels, Pixels]:
+    """Return the pixels of a slice within reach of a point, and those from which levels are
+    taken."""
+    _, row, column = geometry.patient_to_voxel(
+        volume.affine, geometry.in_slice_plane(point, volume.affine)
+    )
+    height, width = (float(mm) for mm in _pixel_mm(volume))
+    picture = volume.voxels[index]
+    n_rows, n_columns = int(AROUND_MM / height) + 1, int(AROUND_MM / width) + 1
+    top, left = max(0, round(row) - n_rows), max(0, round(column) - n_columns)
+    bottom, right = max(0, round(row) + n_rows + 1), max(0, round(column) + n_columns + 1)
+    box = picture[top:bottom, left:right]
+    down = (np.arange(box.shape[0]) + top - row) * height
+    across = (np.arange(box.shape[1]) + left - column) * width
+    distance_mm = np.hypot(down[:, None], across[None])
+    return box[distance_mm <= reach_mm(volume)], box[distance_mm <= AROUND_MM]
+
+
+def _pixel_mm(volume: Volume) -> geometry.FloatArray:
+    """Return the distance between rows and between columns, mm, shape (2,)."""
+    return np.asarray(np.linalg.norm(volume.affine[:3, 1:3], axis=0))
+
+
+def _otsu(pixels: Pixels) -> float:
+    """Return the threshold that parts pixels into two classes of largest variance between them."""
+    top = max(float(np.percentile(pixels, 99.5)), float(pixels.min()) + 1e-6)
+    counts, edges = np.histogram(pixels, HISTOGRAM_BINS, (float(pixels.min()), top))
+    middles = (edges[1:] + edges[:-1]) / 2
+    below, sum_below = np.cumsum(counts)[:-1], np.cumsum(counts * middles)[:-1]
+    above = counts.sum() - below
+    sum_above = (counts * middles).sum() - sum_below
+    between = np.where(
+        (below > 0) & (above > 0),
+        below * above * (sum_above / np.maximum(above, 1) - sum_below / np.maximum(below, 1)) ** 2,
+        0,
+    )
+    return float(edges[int(np.argmax(between)) + 1])
