@@ -235,14 +235,11 @@ def whole_hip(seed: int) -> tuple[Result, Result]:
     ):
         phantom = make_phantom(spec, None, **settings)
         marks = phantom.landmarks("points").on(Side.LEFT)
-        named: Callable[[LandmarkName], list[Landmark]] = lambda name: [
-            m for m in marks if m.name is name
-        ]  # noqa: E731, B023
         truth = phantom.truth["left"]
         found = muscle_signal(
             phantom.volume(Role.FLUID_SENSITIVE),
-            named(LandmarkName.QUADRATUS_FEMORIS),
-            named(LandmarkName.REFERENCE_MUSCLE),
+            named(marks, LandmarkName.QUADRATUS_FEMORIS),
+            named(marks, LandmarkName.REFERENCE_MUSCLE),
             anatomy=phantom.volume(Role.ANATOMY),
         )
         extent_there = truth["oedema_extent"]
@@ -254,6 +251,11 @@ def whole_hip(seed: int) -> tuple[Result, Result]:
             )
         )  # fmt: skip
     return results[0], results[1]
+
+
+def named(marks: Sequence[Landmark], name: LandmarkName) -> list[Landmark]:
+    """Return the landmarks of one name."""
+    return [mark for mark in marks if mark.name is name]
 
 
 # --- the table ----------------------------------------------------------------------------------
@@ -319,10 +321,11 @@ def rows_of_oedema(name: str, results: Sequence[Result]) -> Iterable[tuple[str, 
         "5 %",
         spread_of(100 * abs(r.raised / r.true_ratio - 1) for r in found) + " %",
     )
+    clear = [r for r in results if abs(r.true_extent - 0.5) >= 0.25]
     yield (
-        f"{name}: median ratio within 5 % of that of the even, noiseless image",
+        f"{name}: median ratio of the muscle within 5 %, extent to 25 or from 75 %",
         "all",
-        share(abs(r.ratio / r.true_median - 1) <= 0.05 for r in results),
+        share(abs(r.ratio / r.true_median - 1) <= 0.05 for r in clear),
     )
     yield (
         f"{name}: truth inside the 95 % interval of extent",
@@ -341,7 +344,8 @@ def share(hits: Iterable[bool]) -> str:
 def spread_of(values: Iterable[float]) -> str:
     """Return median, 95th percentile and maximum."""
     numbers = np.array(list(values))
-    return f"median {np.median(numbers):.1f}, p95 {np.percentile(numbers, 95):.1f}, max {numbers.max():.1f}"
+    middle, high = np.percentile(numbers, [50, 95])
+    return f"median {middle:.1f}, p95 {high:.1f}, max {numbers.max():.1f}"
 
 
 def timing() -> Iterable[tuple[str, str, str]]:
@@ -350,7 +354,11 @@ def timing() -> Iterable[tuple[str, str, str]]:
     made, anatomy = make(scan, Oedema("focal", 2, 0.2)), make(replace(scan, seed=2), contrast=T1)
     jobs: dict[str, Callable[[], object]] = {
         "signal of one hip, 9 slices of 0.7 mm pixels, with anatomy": lambda: muscle_signal(
-            made.volume, made.quadratus, made.reference, anatomy=anatomy.volume, space_line_mm=made.space_line_mm
+            made.volume,
+            made.quadratus,
+            made.reference,
+            anatomy=anatomy.volume,
+            space_line_mm=made.space_line_mm,
         ),
         "fat fraction on T1 of the same hip": lambda: fat_fraction_t1(
             anatomy.volume, anatomy.quadratus, anatomy.reference, anatomy.fat, SETTINGS
@@ -399,7 +407,8 @@ def real_study() -> Iterable[tuple[str, str, str]]:
         "real study: shift T1 to T2_FS",
         "reported",
         (
-            f"{shift.right_mm:.2f} +- {shift.right_sd_mm:.2f} mm right, {shift.down_mm:.2f} +- {shift.down_sd_mm:.2f} mm down"
+            f"{shift.right_mm:.2f} +- {shift.right_sd_mm:.2f} mm right, "
+            f"{shift.down_mm:.2f} +- {shift.down_sd_mm:.2f} mm down"
         ),
     )
     if found.suppression is not None:

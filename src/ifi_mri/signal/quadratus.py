@@ -1,0 +1,196 @@
+"""Everything about the signal of one quadratus femoris, from volumes and outlines.
+
+The one door of this room: regions, shading, ratio, oedema, place, spread, fat suppression, shift
+and grade in the order in which they are taken.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ifi_mri.model import Landmark, Volume
+from ifi_mri.signal.estimates import Estimate
+from ifi_mri.signal.fat import MARGIN_MM, FatSuppression, fat_suppression
+from ifi_mri.signal.grade import Judgement, judge
+from ifi_mri.signal.oedema import Oedema, measure_oedema
+from ifi_mri.signal.place import Place, Spread, place_of, spread_beyond
+from ifi_mri.signal.regions import (
+    CutOut,
+    NotAssessable,
+    Region,
+    common_slices,
+    cut_out,
+    moved,
+    region,
+)
+from ifi_mri.signal.relative import RelativeSignal, median_ratio, plain_ratio, relative_signal
+from ifi_mri.signal.settings import MuscleSignalSettings
+from ifi_mri.signal.shading import Shading, fit_shading
+from ifi_mri.signal.shift import Shift, in_plane_shift
+from ifi_mri.signal.tissues import Tissues, tissues
+
+
+@dataclass(frozen=True, eq=False)
+class MuscleSignal:
+    """Signal of one quadratus femoris on the fluid-sensitive series.
+
+    Attributes
+    ----------
+    image : CutOut
+        The part of the series that was looked at.
+    muscle, reference : Region
+        On the compared slices alone.
+    slices : tuple of int
+        Those slices, counted in the volume.
+    ratio : Estimate
+        Median ratio of quadratus femoris to reference muscle, field and noise floor taken out.
+    plain_ratio : float
+        The same with nothing taken out.
+    relative : RelativeSignal
+    shading : Shading
+    oedema : Oedema
+    judgement : Judgement
+    place : Place or None
+        None without raised signal, or without the line of the ischiofemoral space.
+    spread : Spread
+    shift : Shift or None
+        None without the anatomy series.
+    suppression : FatSuppression or None
+        None where no fat is known near the regions.
+    """
+
+    image: CutOut
+    muscle: Region
+    reference: Region
+    slices: tuple[int, ...]
+    ratio: Estimate
+    plain_ratio: float
+    relative: RelativeSignal
+    shading: Shading
+    oedema: Oedema
+    judgement: Judgement
+    place: Place | None
+    spread: Spread
+    shift: Shift | None
+    suppression: FatSuppression | None
+
+
+def muscle_signal(
+    fluid: Volume,
+    quadratus: Sequence[Landmark],
+    reference: Sequence[Landmark],
+    settings: MuscleSignalSettings | None = None,
+    *,
+    anatomy: Volume | None = None,
+    fat: Sequence[Landmark] = (),
+    space_line_mm: npt.ArrayLike | None = None,
+    reader_grade: int | None = None,
+) -> MuscleSignal:
+    """Return the signal of quadratus femoris on the fluid-sensitive series.
+
+    Parameters
+    ----------
+    fluid : Volume
+        Fat-suppressed; the caller answers for that.
+    quadratus, reference : sequences of Landmark
+        Closed outlines in the shared frame of reference, on one or many slices.
+    settings : MuscleSignalSettings or None
+        None means the defaults.
+    anatomy : Volume or None
+        Without fat suppression, in the same frame of reference, the same slices.  Shows where
+        muscle and fat are and whether the patient moved; without it the field is a plane and
+        neither fat suppression (but by ``fat``) nor shift is judged.
+    fat : sequence of Landmark
+        Outlines of subcutaneous fat.
+    space_line_mm : array_like of shape (2, 3) or None
+        The ischiofemoral space on its narrowest slice, ischial end first.
+    reader_grade : int or None
+        What a reader gave by eye.
+
+    Raises
+    ------
+    NotAssessable
+        With the reason, where no signal can be measured.
+    """
+    settings = settings or MuscleSignalSettings()
+    for name, outlines in (("quadratus_femoris", quadratus), ("reference_muscle", reference)):
+        if not outlines:
+            raise NotAssessable(f"no {name} outline")
+    shift = _shift(anatomy, fluid, (*quadratus, *reference), settings)
+    shown = _tissues(anatomy, reference, settings)
+    if shift is not None and settings.regions.apply_shift and shift.is_significant:
+        quadratus, reference, fat = (
+            moved(part, shift.vector_mm) for part in (quadratus, reference, fat)
+        )
+    points = np.concatenate([mark.points_mm for mark in (*quadratus, *reference, *fat)])
+    image = cut_out(fluid, points, MARGIN_MM)
+    muscle = region("quadratus_femoris", quadratus, image, settings.regions)
+    normal = region("reference_muscle", reference, image, settings.regions)
+    slices = common_slices(muscle, normal, settings.regions)
+    muscle, normal = muscle.on(slices), normal.on(slices)
+    _refuse_no_numbers(image, muscle, normal)
+    shading = fit_shading(
+        cut_out(fluid, points, settings.shading.radius_mm),
+        image,
+        muscle.whole,
+        normal.inner,
+        settings.shading,
+        is_muscle=shown.is_muscle if shown else None,
+    )
+    relative = relative_signal(image, normal, slices, shading, settings.noise)
+    oedema = measure_oedema(image, relative, muscle, normal, settings.oedema, settings.noise)
+    line = space_line_mm
+    outlined = region("subcutaneous_fat", fat, image, settings.regions).inner if fat else None
+    return MuscleSignal(
+        image=image,
+        muscle=muscle,
+        reference=normal,
+        slices=tuple(image.first[0] + k for k in slices),
+        ratio=median_ratio(relative, muscle, image.pixel_mm, settings.noise),
+        plain_ratio=plain_ratio(image, muscle, normal, slices),
+        relative=relative,
+        shading=shading,
+        oedema=oedema,
+        judgement=judge(oedema, settings.oedema, reader_grade),
+        place=None
+        if line is None
+        else place_of(oedema, relative.correlation, line, settings.place),
+        spread=spread_beyond(image, relative, muscle, oedema, settings.oedema, line),
+        shift=shift,
+        suppression=fat_suppression(image, relative, shown, outlined, settings.fat),
+    )
+
+
+def _shift(
+    anatomy: Volume | None,
+    fluid: Volume,
+    outlines: Sequence[Landmark],
+    settings: MuscleSignalSettings,
+) -> Shift | None:
+    """Return the shift between the series, or None where it cannot be told."""
+    if anatomy is None:
+        return None
+    points = np.concatenate([mark.points_mm for mark in outlines])
+    try:
+        return in_plane_shift(anatomy, fluid, points, settings.shift)
+    except NotAssessable:
+        return None
+
+
+def _tissues(
+    anatomy: Volume | None, reference: Sequence[Landmark], settings: MuscleSignalSettings
+) -> Tissues | None:
+    """Return what the anatomy series shows, or None where it cannot be used."""
+    if anatomy is None:
+        return None
+    try:
+        return tissues(anatomy, reference, settings.shading.radius_mm, settings.regions)
+    except NotAssessable:
+        return None
+
+
+def _refuse_no_numbers(image: CutOut, muscle: Region, reference: Region) -> None:
+    if not all(np.isfinite(image.voxels[part.inner]).all() for part in (muscle, reference)):
+        raise NotAssessable("the outlined regions hold values that are no finite numbers")

@@ -1,0 +1,187 @@
+"""Signal relative to reference muscle: the ratio of every voxel, its spread, the median ratio.
+
+The reference is normal muscle on the same slices, near by (gluteus maximus or obturator externus).
+Every voxel is divided by the median reference signal of its own slice and by the coil's field, so
+that gain differing from slice to slice does not matter and normal muscle is 1 everywhere.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from ifi_mri.signal import noise
+from ifi_mri.signal.estimates import (
+    Correlation,
+    Estimate,
+    FloatArray,
+    grouped_median,
+    median_sd,
+    normal_estimate,
+    robust_spread,
+    spatial_correlation,
+)
+from ifi_mri.signal.regions import Box, CutOut, NotAssessable, Region
+from ifi_mri.signal.settings import NoiseSettings
+from ifi_mri.signal.shading import Shading
+
+#: Least spread of the reference, finer than any scanner's, for images without noise.
+LEAST_SPREAD: Final = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class RelativeSignal:
+    """A cut-out in units of normal muscle.
+
+    Attributes
+    ----------
+    ratio : ndarray of shape (slices, rows, columns)
+        Signal over the reference level of the slice, the field taken out; 0 on slices that are not
+        compared.
+    levels : dict of int to float
+        Median reference signal of each compared slice, where the field is 1.
+    spread : float
+        Robust standard deviation of the reference muscle's ratio: noise and texture.
+    level_sd : float
+        Standard deviation of the reference level at quadratus femoris, as a fraction: of the
+        median, and of the field between both places.
+    noise : float
+        Noise of one channel over the reference level, 1 / SNR.
+    correlation : Correlation
+        Of neighbouring voxels in the reference muscle.
+    """
+
+    ratio: FloatArray
+    levels: dict[int, float]
+    spread: float
+    level_sd: float
+    noise: float
+    correlation: Correlation
+
+    def cropped(self, box: Box) -> "RelativeSignal":
+        """Return the same in a part of the cut-out that holds the same slices."""
+        return replace(self, ratio=self.ratio[box])
+
+    def z(self) -> FloatArray:
+        """Return the z-map: how many spreads a voxel lies above the reference level."""
+        return (self.ratio - 1) / self.spread
+
+
+def relative_signal(
+    image: CutOut,
+    reference: Region,
+    slices: tuple[int, ...],
+    shading: Shading,
+    settings: NoiseSettings,
+) -> RelativeSignal:
+    """Return a cut-out in units of normal muscle.
+
+    Raises
+    ------
+    NotAssessable
+        The reference holds no signal, or values that are no finite numbers.
+    """
+    reference = reference.on(slices)
+    even = image.voxels / shading.field
+    levels = {k: grouped_median(even[k][reference.inner[k]]) for k in slices}
+    if not all(math.isfinite(level) for level in levels.values()):
+        raise NotAssessable("the reference_muscle region holds values that are no finite numbers")
+    if min(levels.values()) <= 0:
+        raise NotAssessable("the reference_muscle region holds no signal")
+    ratio = np.zeros_like(even)
+    for k, level in levels.items():
+        ratio[k] = even[k] / level
+    values = ratio[reference.inner]
+    spread = max(robust_spread(values), LEAST_SPREAD)
+    correlation = spatial_correlation(
+        np.where(reference.inner, ratio - 1, 0.0),
+        reference.inner,
+        image.pixel_mm,
+        settings.correlation_mm,
+    )
+    level_sd = math.hypot(
+        median_sd(values, correlation.effective_number(len(values))), shading.remaining_sd
+    )
+    sigma = noise.noise_in_muscle(ratio, reference.inner, image.pixel_mm)
+    return RelativeSignal(ratio, levels, spread, level_sd, sigma, correlation)
+
+
+def median_ratio(
+    relative: RelativeSignal, muscle: Region, pixel_mm: tuple[float, float], settings: NoiseSettings
+) -> Estimate:
+    """Return the median ratio of quadratus femoris to reference muscle, 1.
+
+    The standard deviation combines that of both medians, for as many voxels as are independent,
+    and that of the field between the two places.
+
+    Raises
+    ------
+    NotAssessable
+        The muscle holds values that are no finite numbers.
+    """
+    values = relative.ratio[muscle.inner]
+    if not np.isfinite(values).all():
+        raise NotAssessable("the quadratus_femoris region holds values that are no finite numbers")
+    median = grouped_median(values)
+    own = spatial_correlation(
+        np.where(muscle.inner, relative.ratio - median, 0.0),
+        muscle.inner,
+        pixel_mm,
+        settings.correlation_mm,
+    )
+    n_effective = min(
+        own.effective_number(len(values)), relative.correlation.effective_number(len(values))
+    )
+    value = floor_free(median, relative.noise, settings)
+    sd = math.hypot(median_sd(values, n_effective), value * relative.level_sd)
+    return normal_estimate(value, sd, at_least=0.0)
+
+
+def floor_free(ratio: float, noise_over_level: float, settings: NoiseSettings) -> float:
+    """Return a ratio of two medians without the Rician floor, where the SNR makes it matter."""
+    if noise_over_level * settings.floor_below_snr <= 1:
+        return ratio
+    return noise.without_floor(ratio, noise_over_level) / max(
+        noise.without_floor(1.0, noise_over_level), 1e-6
+    )
+
+
+def plain_ratio(image: CutOut, muscle: Region, reference: Region, slices: tuple[int, ...]) -> float:
+    """Return the plain median ratio: voxels over the median reference signal of their slice, no
+    field and no floor taken out.  What the correction does shows beside it."""
+    ratios = [
+        image.voxels[k][muscle.inner[k]] / grouped_median(image.voxels[k][reference.inner[k]])
+        for k in slices
+    ]
+    if len(ratios) == 1:  # whole numbers until the division: free of their rounding
+        (k,) = slices
+        return grouped_median(image.voxels[k][muscle.inner[k]]) / grouped_median(
+            image.voxels[k][reference.inner[k]]
+        )
+    return float(np.median(np.concatenate(ratios)))
+
+
+def side_to_side(left: Estimate, right: Estimate) -> Estimate:
+    """Return the ratio of two sides' values with its interval, from the relative errors of both
+    (delta method in the logarithm).
+
+    Raises
+    ------
+    NotAssessable
+        One of the values is not positive.
+    """
+    if min(left.value, right.value) <= 0:
+        raise NotAssessable("one side has no signal to compare with")
+    value = left.value / right.value
+    log_sd = math.hypot(left.sd / left.value, right.sd / right.value)
+    low, high = value * math.exp(-1.96 * log_sd), value * math.exp(1.96 * log_sd)
+    return Estimate(value, value * log_sd, low, high)
+
+
+def histogram(relative: RelativeSignal, region: Region, edges: FloatArray) -> tuple[float, ...]:
+    """Return the share of a region's voxels in each bin of the ratio; what lies beyond the outer
+    edges counts to the outer bins."""
+    values = np.clip(relative.ratio[region.inner], edges[0], edges[-1])
+    counts, _ = np.histogram(values, edges)
+    return tuple((counts / max(1, len(values))).tolist())

@@ -1,0 +1,118 @@
+"""Robust numbers and their intervals, where the answer is known."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from ifi_mri.signal.estimates import (
+    Estimate,
+    grouped_median,
+    normal_estimate,
+    robust_spread,
+    spatial_correlation,
+    total,
+    wilson_interval_95,
+    without_chance,
+)
+
+
+def test_the_median_of_whole_numbers_is_free_of_their_rounding():
+    levels = np.random.default_rng(0).normal(70.3, 5, 200_000)
+
+    assert grouped_median(np.rint(levels)) == pytest.approx(70.3, abs=0.05)
+    assert np.median(np.rint(levels)) == 70.0
+
+
+def test_the_median_of_values_without_ties_is_the_ordinary_one():
+    assert grouped_median([3.0, 1.0, 2.5, 7.0]) == 2.75
+    assert grouped_median([4.0, 4.0, 4.0]) == 4.0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.15])
+def test_the_spread_is_that_of_the_bulk_whatever_the_vessels(share):
+    rng = np.random.default_rng(1)
+    values = rng.normal(100, 8, 20_000)
+    values[: int(share * len(values))] += 300
+
+    assert robust_spread(values) == pytest.approx(8, rel=0.12)
+
+
+def test_the_spread_of_one_value_is_nothing():
+    assert robust_spread(np.full(50, 3.0)) == 0.0
+
+
+@pytest.mark.parametrize("blur_px", [0.6, 1.0, 1.5])
+def test_blurred_noise_is_worth_as_few_voxels_as_theory_says(blur_px):
+    # The autocorrelation of white noise blurred by a Gaussian sums up to 4 pi s^2 pixels.
+    noise = np.random.default_rng(2).standard_normal((6, 120, 140))
+    noise = ndimage.gaussian_filter(noise, (0, blur_px, blur_px))
+    found = spatial_correlation(noise, np.ones(noise.shape, bool), (1.0, 1.0), 6.0)
+
+    assert found.voxels_per_independent == pytest.approx(4 * math.pi * blur_px**2, rel=0.15)
+    assert found.effective_number(noise.size) == pytest.approx(
+        noise.size / found.voxels_per_independent
+    )
+
+
+def test_white_noise_is_worth_all_its_voxels_in_any_mask():
+    noise = np.random.default_rng(3).standard_normal((4, 80, 80))
+    mask = np.zeros(noise.shape, bool)
+    mask[:, 10:50, 20:60] = np.random.default_rng(4).random((4, 40, 40)) > 0.3
+    found = spatial_correlation(noise, mask, (1.0, 1.0), 5.0)
+
+    assert found.voxels_per_independent == pytest.approx(1.0, abs=0.35)
+
+
+def test_noise_correlated_along_rows_alone_is_seen_as_such():
+    noise = np.random.default_rng(5).standard_normal((4, 90, 90))
+    along = ndimage.gaussian_filter1d(noise, 1.5, axis=2)
+    mask = np.ones(noise.shape, bool)
+
+    found = spatial_correlation(along, mask, (1.0, 1.0), 6.0)
+    assert found.voxels_per_independent == pytest.approx(2 * math.sqrt(math.pi) * 1.5, rel=0.15)
+
+
+def test_the_interval_of_a_mean_of_correlated_voxels_holds_what_it_promises():
+    rng = np.random.default_rng(6)
+    hits = 0
+    for _ in range(200):
+        noise = ndimage.gaussian_filter(rng.standard_normal((3, 40, 40)), (0, 1, 1))
+        found = spatial_correlation(noise, np.ones(noise.shape, bool), (1.0, 1.0), 6.0)
+        sd = noise.std() / math.sqrt(found.effective_number(noise.size))
+        hits += abs(noise.mean()) < 1.96 * sd
+    assert 176 <= hits <= 199
+
+
+def test_the_proportion_interval_is_wilsons():
+    # 15 of 148, as printed by Newcombe, Stat Med 1998;17:857, table I.
+    assert wilson_interval_95(15 / 148, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
+
+
+@given(true=st.floats(0, 1), chance=st.floats(0, 0.2))
+def test_what_chance_adds_is_taken_off_again(true, chance):
+    seen = true + (1 - true) * chance
+
+    assert without_chance(seen, chance) == pytest.approx(true, abs=1e-9)
+
+
+def test_less_than_chance_is_nothing():
+    assert without_chance(0.001, 0.01) == 0.0
+
+
+def test_a_sum_keeps_each_parts_own_skew():
+    skewed = Estimate(0.0, 0.0, 0.0, 0.03)
+    even = normal_estimate(0.4, 0.02)
+    both = total(skewed, even)
+
+    assert both.value == 0.4
+    assert both.low == pytest.approx(even.low)
+    assert both.high == pytest.approx(0.4 + math.hypot(0.03, even.high - 0.4))
+    assert total(even, even, even, at_most=1.0).value == 1.0
+
+
+def test_an_estimate_in_another_unit_keeps_its_proportions():
+    assert normal_estimate(2.0, 0.5, at_least=0).times(10).low == pytest.approx(10.2, abs=0.01)

@@ -1,0 +1,101 @@
+"""The coil's field, fitted on muscle, against the field that was laid on."""
+
+import math
+
+import numpy as np
+import pytest
+from signal_makers import T1, Oedema, Scan, make
+
+from ifi_mri.signal.regions import cut_out, region
+from ifi_mri.signal.settings import RegionSettings, ShadingSettings
+from ifi_mri.signal.shading import fit_shading, no_shading
+from ifi_mri.signal.tissues import tissues
+
+SETTINGS = ShadingSettings()
+
+
+def fitted(made, anatomy=None, settings=SETTINGS):
+    points = np.concatenate([mark.points_mm for mark in (*made.quadratus, *made.reference)])
+    image, around = cut_out(made.volume, points, 8.0), cut_out(made.volume, points, 75.0)
+    muscle, reference = (
+        region("", marks, image, RegionSettings()) for marks in (made.quadratus, made.reference)
+    )
+    shown = anatomy and tissues(anatomy.volume, made.reference, 75.0, RegionSettings())
+    shading = fit_shading(
+        around,
+        image,
+        muscle.whole,
+        reference.inner,
+        settings,
+        is_muscle=shown.is_muscle if shown else None,
+    )
+    return shading, muscle, reference, image
+
+
+def true_gain(made, image, muscle, reference, scan):
+    """Return the sensitivity at the muscle over that at the reference."""
+    from signal_makers import _sensitivity
+
+    rows, columns = made.volume.voxels.shape[1:]
+    y = (np.arange(rows) - (rows - 1) / 2)[:, None] * scan.pixel_mm[0]
+    x = (np.arange(columns) - (columns - 1) / 2)[None] * scan.pixel_mm[1]
+    plane = _sensitivity(scan, x, y)[image.first[1] :, image.first[2] :]
+    plane = np.broadcast_to(
+        plane[: image.voxels.shape[1], : image.voxels.shape[2]], image.voxels.shape
+    )
+    return plane[muscle.whole].mean() / plane[reference.inner].mean()
+
+
+@pytest.mark.parametrize("shading_deg", [80, 200, 320])
+@pytest.mark.parametrize("with_anatomy", [True, False])
+def test_the_field_between_the_muscles_is_found(shading_deg, with_anatomy):
+    scan = Scan(shading=0.5, shading_deg=shading_deg, snr=20)
+    made = make(scan)
+    anatomy = make(Scan(shading=0.3, pixel_mm=(0.9, 0.9), seed=5), contrast=T1)
+    shading, *rest = fitted(made, anatomy if with_anatomy else None)
+    truth = true_gain(made, rest[2], rest[0], rest[1], scan)
+
+    assert shading.order == (2 if with_anatomy else 1)
+    assert shading.gain == pytest.approx(truth, abs=0.012)
+    assert abs(math.log(shading.gain / truth)) < 4 * max(shading.gain_sd, 0.003)
+
+
+def test_oedema_does_not_pass_for_coil():
+    made = make(Scan(shading=0.0, snr=20), Oedema("diffuse", 3.0, 0.9))
+    shading, *_ = fitted(made)
+
+    assert shading.gain == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_field_that_cannot_be_told_from_none_is_not_applied():
+    shading, muscle, _, _ = fitted(make(Scan(shading=0.0, snr=12, texture=0.05, seed=4)))
+
+    assert not shading.is_applied
+    assert (shading.field == 1).all()
+    assert shading.remaining_sd >= abs(math.log(shading.gain))
+    assert shading.field.shape == muscle.whole.shape
+
+
+def test_the_field_is_one_over_the_reference():
+    shading, _, reference, _ = fitted(make(Scan(shading=0.5, snr=None)))
+
+    assert shading.is_applied
+    assert shading.field[reference.inner].mean() == pytest.approx(1.0, abs=0.002)
+
+
+def test_where_there_is_next_to_no_muscle_no_field_is_made_up():
+    made = make(Scan(shading=0.5))
+    shading, *_ = fitted(made, settings=ShadingSettings(radius_mm=9.0))
+
+    assert (shading.order, shading.gain, shading.is_applied) == (0, 1.0, False)
+
+
+def test_a_field_that_would_be_a_guess_is_not_made():
+    made = make(Scan(shading=0.5))
+
+    assert fitted(made, settings=ShadingSettings(max_leverage=1e-6))[0].order == 0
+    assert fitted(made, settings=ShadingSettings(order=0))[0].order == 0
+
+
+def test_no_shading_is_even():
+    assert (no_shading((2, 3, 4)).field == np.ones((2, 3, 4))).all()

@@ -1,0 +1,75 @@
+"""The in-plane shift between two series of different contrast, against the one that was made."""
+
+import numpy as np
+import pytest
+from signal_makers import T1, TURN, Oedema, Scan, make
+
+from ifi_mri.signal.quadratus import muscle_signal
+from ifi_mri.signal.regions import NotAssessable
+from ifi_mri.signal.settings import MuscleSignalSettings, ShiftSettings
+from ifi_mri.signal.shift import in_plane_shift
+
+SETTINGS = ShiftSettings()
+
+
+def shift_of(anatomy, fluid, settings=SETTINGS):
+    points = [point for mark in fluid.quadratus for point in mark.points_mm]
+    return in_plane_shift(anatomy.volume, fluid.volume, points, settings)
+
+
+@pytest.mark.parametrize("shift_mm", [(0.0, 0.0), (2.0, 0.0), (0.0, -3.0), (-1.5, 2.3), (4.0, 4.0)])
+def test_the_shift_between_t1_and_fat_suppressed_series_is_found(shift_mm):
+    anatomy = make(Scan(pixel_mm=(0.7, 0.8), snr=20, shading=0.2, seed=4), contrast=T1)
+    fluid = make(Scan(snr=15, shading=0.4, shift_mm=shift_mm, seed=5))
+    found = shift_of(anatomy, fluid)
+
+    assert (found.right_mm, found.down_mm) == pytest.approx(shift_mm, abs=0.45)
+    # columns run to the patient's right, rows to the back
+    patient = TURN @ np.array([-shift_mm[0], shift_mm[1], 0])
+    assert found.vector_mm == pytest.approx(patient, abs=0.45)
+    assert found.right_sd_mm < 0.5
+    assert found.is_significant == (shift_mm != (0.0, 0.0))
+    assert not found.at_the_edge
+
+
+def test_a_shift_beyond_reach_is_said_not_to_be_found():
+    anatomy = make(Scan(seed=4), contrast=T1)
+    fluid = make(Scan(shift_mm=(9.0, 0.0), seed=5))
+    found = shift_of(anatomy, fluid, ShiftSettings(reach_mm=4.0))
+
+    assert found.at_the_edge
+    assert not found.is_significant
+
+
+def test_series_that_share_nothing_have_no_shift():
+    fluid = make(Scan())
+    affine = fluid.volume.affine.copy()
+    affine[:3, 3] += 400
+    from dataclasses import replace
+
+    elsewhere = replace(fluid, volume=replace(fluid.volume, affine=affine))
+    with pytest.raises(NotAssessable, match="no slice with edges"):
+        shift_of(elsewhere, fluid)
+    flat = replace(fluid, volume=replace(fluid.volume, voxels=np.ones_like(fluid.volume.voxels)))
+    with pytest.raises(NotAssessable, match="no slice with edges"):
+        shift_of(flat, fluid)
+
+
+def test_the_shift_is_reported_and_applied_only_when_asked():
+    shift_mm = (0.0, 3.5)
+    anatomy = make(Scan(snr=25, seed=4), contrast=T1)
+    moved = make(Scan(snr=25, shift_mm=shift_mm, seed=5), Oedema("focal", 2.5, 0.2))
+
+    def measured(apply):
+        settings = MuscleSignalSettings.model_validate({"regions": {"apply_shift": apply}})
+        return muscle_signal(
+            moved.volume, moved.quadratus, moved.reference, settings, anatomy=anatomy.volume
+        )
+
+    left, followed = measured(False), measured(True)
+    assert left.shift == followed.shift
+    assert left.shift.down_mm == pytest.approx(3.5, abs=0.4)
+    # where the outlines are moved along, oedema, drawn in place before the shift, is all there
+    before = left.muscle.inner.any(axis=(0, 2)).nonzero()[0] + left.image.first[1]
+    after = followed.muscle.inner.any(axis=(0, 2)).nonzero()[0] + followed.image.first[1]
+    assert after.min() - before.min() == pytest.approx(3.5 / 1.1, abs=1)
