@@ -328,6 +328,16 @@ def test_enhanced_files_of_one_series_are_put_together(tmp_path: Path) -> None:
         assert_same_in_space(load_volume(piece), image)
 
 
+def test_what_a_frame_says_comes_before_what_all_frames_share(tmp_path: Path) -> None:
+    image = scene(5, SHAPE)
+    ds = enhanced_dataset([image], shared_orientation=False)
+    other = Dataset()
+    other.ImageOrientationPatient = ["0", "1", "0", "0", "0", "-1"]
+    ds.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence = Items([other])
+    (series,) = load_study(save(ds, tmp_path / "IM1")).series
+    assert_same_in_space(load_volume(series), image)
+
+
 def test_dimensions_of_a_vendors_own_part_volumes(tmp_path: Path) -> None:
     images = [scene(1, SHAPE), scene(2, SHAPE)]
     ds = enhanced_dataset(images)

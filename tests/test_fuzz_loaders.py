@@ -170,7 +170,11 @@ def test_changed_bytes_give_only_our_errors(
 
 
 @pytest.mark.long
-@settings(max_examples=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=2000,
+    derandomize=True,  # the same files on every run
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(number=st.integers(0, 10**6), what=changes)
 def test_two_thousand_changed_files_give_only_our_errors(
     tmp_path: Path, samples: Samples, number: int, what: list[Change]
@@ -247,7 +251,11 @@ def test_changed_fields_give_only_our_errors(
 
 
 @pytest.mark.long
-@settings(max_examples=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=2000,
+    derandomize=True,  # the same files on every run
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(kind=st.integers(0, 1), fields=fields_to_change, sizes=sizes_to_change)
 def test_two_thousand_changed_fields_give_only_our_errors(
     tmp_path: Path,

@@ -227,6 +227,14 @@ def test_a_point_outside_the_volume_is_refused_with_mm_and_direction(index, beyo
     assert f"lies {beyond} outside series series anatomy, beyond its {face}" in message
 
 
+def test_axes_of_the_femur_may_reach_beyond_the_axial_slices():
+    shaft = Landmark(
+        LandmarkName.FEMORAL_SHAFT_AXIS, LEFT, (at(2, 30, 40), at(-30, 30, 42)), closed=False
+    )
+
+    assert "landmark_near_edge" not in codes(landmark_set(*marks(), shaft))
+
+
 @pytest.mark.parametrize(("index", "inside"), [(-0.499, True), (-0.501, False), (5.499, True)])
 def test_the_volume_ends_half_a_slice_beyond_its_last_centres(index, inside):
     landmarks = landmark_set(*marks(slice_index=index))

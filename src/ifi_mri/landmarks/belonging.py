@@ -14,7 +14,7 @@ import numpy as np
 from ifi_mri import geometry
 from ifi_mri.errors import LandmarkMismatchError
 from ifi_mri.landmarks.merging import agreed_observations
-from ifi_mri.landmarks.shapes import AXES
+from ifi_mri.landmarks.shapes import AXES, FEMORAL_AXES
 from ifi_mri.landmarks.text_files import named
 from ifi_mri.model import (
     Caution,
@@ -183,8 +183,13 @@ def _check_on_slice(
 
 
 def _check_inside(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> None:
-    """Refuse points outside the volume, and say when they would lie inside as RAS."""
-    beyond = [(_beyond_mm(mark.points_mm, grid), mark) for mark in landmarks.landmarks]
+    """Refuse points outside the volume, and say when they would lie inside as RAS.  The femur's
+    axes are drawn on coronal slices, which reach beyond the axial ones."""
+    beyond = [
+        (_beyond_mm(mark.points_mm, grid), mark)
+        for mark in landmarks.landmarks
+        if mark.name not in FEMORAL_AXES
+    ]
     furthest, mark = max(beyond, key=lambda pair: pair[0].max(), default=(np.zeros((1, 6)), None))
     if mark is None or furthest.max() <= _ROUNDING_MM:
         return
@@ -288,7 +293,7 @@ def _slice_cautions(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> Iter
 def _edge_cautions(landmarks: LandmarkSet, grid: Grid) -> Iterator[Caution]:
     def near_edge(mark: Landmark) -> bool:
         to_slices, to_edge_mm = _to_faces(mark.points_mm, grid)
-        return to_slices < 1 or to_edge_mm < NEAR_EDGE_MM
+        return mark.name not in FEMORAL_AXES and (to_slices < 1 or to_edge_mm < NEAR_EDGE_MM)
 
     for side, found in _by_side(landmarks.landmarks, near_edge):
         yield Caution(

@@ -22,6 +22,9 @@ AREAS: Final = frozenset(
     }
 )
 
+#: Directions of the femur, drawn on coronal slices.
+FEMORAL_AXES: Final = frozenset({LandmarkName.FEMORAL_NECK_AXIS, LandmarkName.FEMORAL_SHAFT_AXIS})
+
 #: Structures that are a direction: an open line of two points or more.
 AXES: Final = frozenset(
     {

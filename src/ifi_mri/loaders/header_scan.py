@@ -110,6 +110,10 @@ class Header:
     size: int
 
 
+#: Tags up to here belong to command sets and file meta information; in a dataset they are unusual.
+_END_OF_FILE_META: Final = 0x0002FFFF
+
+
 class _UnusualError(Exception):
     """The file is better read by pydicom."""
 
@@ -212,7 +216,7 @@ class _Walk:
         names and the start of an element (as in `_start_of`) written out.
         """
         elements: Elements = {}
-        explicit, size, last = self.explicit, self.source.size, -1
+        explicit, size, last = self.explicit, self.source.size, _END_OF_FILE_META
         window, window_start = self.window, self.window_start
         window_end = window_start + len(window)
         pixel_offset = pixel_length = None
