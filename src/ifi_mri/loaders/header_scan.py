@@ -13,6 +13,7 @@ import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -200,6 +201,15 @@ def inflated(source: SourceFile, position: int) -> bytes:
     return content
 
 
+@cache
+def _may_be_sequence(tag: int) -> bool:
+    """Return whether an element of undefined length may be a sequence: a private one, or one that
+    the dictionary says is."""
+    from pydicom.datadict import dictionary_has_tag, dictionary_VR
+
+    return bool(tag >> 16 & 1) or (dictionary_has_tag(tag) and dictionary_VR(tag) == "SQ")
+
+
 class _Walk:
     """One pass over the elements of a little-endian dataset through a window that slides."""
 
@@ -242,6 +252,8 @@ class _Walk:
                 pixel_length = None if length == UNDEFINED_LENGTH else length
                 break
             if length == UNDEFINED_LENGTH or tag in SEQUENCES:
+                if not (explicit or tag in SEQUENCES or _may_be_sequence(tag)):
+                    raise _UnusualError
                 position = self._sequence(tag, position, elements)
                 window, window_start = self.window, self.window_start
                 window_end = window_start + len(window)
