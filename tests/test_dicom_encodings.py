@@ -148,22 +148,29 @@ def test_lossy_jpeg_2000_is_read_with_a_caution(tmp_path: Path) -> None:
     np.testing.assert_allclose(load_volume(series).voxels, image.voxels, atol=40)
 
 
-def test_lossy_jpeg_of_eight_bits_is_read_with_a_caution(tmp_path: Path) -> None:
-    from io import BytesIO
+@pytest.mark.parametrize(
+    ("syntax", "bits", "step"),
+    [("1.2.840.10008.1.2.4.50", 8, 1), ("1.2.840.10008.1.2.4.51", 12, 30)],
+    ids=["baseline", "extended, 12 bits"],
+)
+def test_lossy_jpeg_is_read_with_a_caution(
+    tmp_path: Path, syntax: str, bits: int, step: int
+) -> None:
+    import imagecodecs
 
-    from PIL import Image
-
-    rows = (np.arange(64)[:, None] + np.arange(64)[None, :]).astype(np.uint8)
+    kind = np.uint8 if bits == 8 else np.uint16
+    rows = (step * (np.arange(64)[:, None] + np.arange(64)[None, :])).astype(kind)
     ds = slice_dataset(Scene(rows[None], scene(shape=(1, 64, 64)).affine), 0)
-    encoded = BytesIO()
-    Image.fromarray(rows).save(encoded, "JPEG", quality=95)
-    ds.PixelData = encapsulate([encoded.getvalue()])
+    ds.BitsStored, ds.HighBit = bits, bits - 1
+    ds.PixelData = encapsulate(
+        [imagecodecs.jpeg8_encode(rows, level=95, lossless=False, bitspersample=bits)]
+    )
     ds["PixelData"].is_undefined_length = True
-    ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.50"
+    ds.file_meta.TransferSyntaxUID = syntax
     ds.save_as(tmp_path / "IM1", enforce_file_format=True)
     series = only_series(tmp_path)
     assert "lossy_compression" in [caution.code for caution in series.cautions]
-    np.testing.assert_allclose(load_volume(series).voxels[0], rows, atol=3)
+    np.testing.assert_allclose(load_volume(series).voxels[0], rows, atol=3 * step)
 
 
 def _with_syntax(raw: bytes, old: bytes, new: bytes) -> bytes:

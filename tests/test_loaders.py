@@ -39,6 +39,10 @@ POSES = [
 ]
 
 
+#: A series as single files, as one Enhanced file, as NIfTI: what follows its name.
+FORMS = ("", " enhanced", ".nii.gz")
+
+
 def loaded(path: Path) -> "loaders.Volume":
     (series,) = load_study(path).series
     assert series.refusal is None
@@ -79,13 +83,15 @@ def test_the_image_the_turned_image_and_the_turned_header_are_told_apart(
     turned_header = image.turned(rotation)
     for name, one in (("image", image), ("array", turned_array), ("header", turned_header)):
         save_series(tmp_path / name, series_datasets(one))
+        save(enhanced_dataset([one]), tmp_path / f"{name} enhanced" / "IM1")
         nib.save(nifti_image(one), tmp_path / f"{name}.nii.gz")
-        for path in (tmp_path / name, tmp_path / f"{name}.nii.gz"):
-            assert_same_in_space(loaded(path), one)
-    assert_same_in_space(loaded(tmp_path / "array"), image)
-    if turn != (0.0, 0.0, 0.0):
-        with pytest.raises(AssertionError):
-            assert_same_in_space(loaded(tmp_path / "header"), image)
+        for form in FORMS:
+            assert_same_in_space(loaded(tmp_path / f"{name}{form}"), one)
+    for form in FORMS:
+        assert_same_in_space(loaded(tmp_path / f"array{form}"), image)
+        if turn != (0.0, 0.0, 0.0):
+            with pytest.raises(AssertionError):
+                assert_same_in_space(loaded(tmp_path / f"header{form}"), image)
 
 
 def _for_turned_array(image: Scene) -> np.ndarray:

@@ -227,9 +227,9 @@ def highdicom_series(folder: Path) -> None:
             highdicom.get_volume_from_series(datasets, dtype=np.uint16)
 
 
-def pydicom_decode(folder: Path) -> None:
-    """Decode every picture, without a volume or its geometry."""
-    for path in sorted(folder.rglob("*.dcm")):
+def pydicom_decode(folder: Path, which: slice = slice(None)) -> None:
+    """Decode pictures, without a volume or its geometry."""
+    for path in sorted(folder.rglob("*.dcm"))[which]:
         pydicom.dcmread(path).pixel_array  # noqa: B018 - reading it is the work
 
 
@@ -283,12 +283,16 @@ def jobs(folder: Path) -> list[Job]:
         where = folder / form
         found += [
             Job(name, "ifi_mri, slices needed", lambda where=where: measure_path(where, axial)),
+            Job(name, "ifi_mri, slices needed, header index warm",
+                lambda where=where: measure_path(where, axial, where / ".index")),
             Job(name, "ifi_mri, whole volume", lambda where=where: whole_volumes(where)),
             Job(name, "SimpleITK, series discovery and read",
                 lambda where=where: sitk_series(where)),
             Job(name, "highdicom", lambda where=where: highdicom_series(where)),
             Job(name, "floor: decompression alone (pydicom's plug-in)",
                 lambda where=where: pydicom_decode(where)),
+            Job(name, "floor: the slices needed, decompressed (pydicom's plug-in)",
+                lambda where=where: pydicom_decode(where, slice(15, 17))),
         ]  # fmt: skip
     enhanced = folder / "enhanced"
     found += [

@@ -8,10 +8,7 @@ from ifi_mri.vocabulary import LandmarkName
 
 #: Optional parts: what they are for, and the module that makes them work.
 OPTIONAL_PARTS: Final = {
-    "JPEG-LS images": "jpeg_ls",
-    "JPEG 2000 images": "openjpeg",
-    "RLE images, fast": "rle",
-    "JPEG lossless images": "gdcm",
+    "compressed DICOM images": "imagecodecs",
 }
 
 

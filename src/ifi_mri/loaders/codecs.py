@@ -1,10 +1,12 @@
 """Compressed DICOM frames: one decoder for each transfer syntax, chosen by name.
 
-RLE by pylibjpeg-rle, JPEG-LS by CharLS (pyjpegls), JPEG 2000 by OpenJPEG (pylibjpeg-openjpeg),
-JPEG by GDCM: all permissively licensed, and the fastest measured for each.  What a codestream
-says of its size is compared with Rows and Columns before a decoder may allocate it.
+JPEG 2000 (OpenJPEG), JPEG-LS (CharLS) and JPEG, lossless and of 12 bits too (libjpeg-turbo), by
+imagecodecs, which is permissively licensed and lets other threads run meanwhile; RLE by
+pylibjpeg-rle, since imagecodecs' decoder reads beyond damaged streams.  What a codestream says of
+its size is compared with Rows and Columns before a decoder may allocate it.
 """
 
+import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,9 +39,9 @@ DECODER_ERRORS: Final = (
 )  # fmt: skip
 
 
-#: Threads that decode side by side: these decoders hold Python's lock, so more than one gains
-#: nothing.
-DECODING_THREADS: Final[int] = 1
+#: Threads that decode side by side.  More than four gain little: reading and rescaling the slices
+#: is one thread's work.
+DECODING_THREADS: Final[int] = min(4, os.cpu_count() or 1)
 
 
 #: Two bytes of a run-length code stand for at most 128 (PS3.5 annex G.3.1).
@@ -121,15 +123,14 @@ def _rle(codestream: bytes, layout: SampleLayout) -> npt.NDArray[np.generic]:
 
 
 def _jpeg_ls(codestream: bytes, layout: SampleLayout) -> npt.NDArray[np.generic]:
-    from jpeg_ls import decode_pixel_data  # type: ignore[import-untyped]
+    import imagecodecs
 
     precision = _checked_jpeg(codestream, layout)
-    raw, _ = decode_pixel_data(codestream)
-    return _extended(np.frombuffer(raw, dtype=_container(precision)), precision, layout)
+    return _signed(imagecodecs.jpegls_decode(codestream), precision, layout)
 
 
 def _jpeg_2000(codestream: bytes, layout: SampleLayout) -> npt.NDArray[np.generic]:
-    from openjpeg.utils import decode_pixel_data
+    import imagecodecs
 
     at = codestream.find(b"\xff\x4f\xff\x51", 0, 512)
     if at < 0:
@@ -138,41 +139,14 @@ def _jpeg_2000(codestream: bytes, layout: SampleLayout) -> npt.NDArray[np.generi
     components = struct.unpack_from(">H", codestream, at + 40)[0]
     precision = (codestream[at + 42] & 0x7F) + 1
     _check_size((bottom - top, right - left, components), precision, layout)
-    raw = decode_pixel_data(codestream, version=2)
-    return _extended(np.frombuffer(raw, dtype=_container(precision)), precision, layout)
+    return _signed(imagecodecs.jpeg2k_decode(codestream, numthreads=1), precision, layout)
 
 
-def _jpeg(syntax: str) -> Decoder:
-    def decode_by_gdcm(codestream: bytes, layout: SampleLayout) -> npt.NDArray[np.generic]:
-        import gdcm  # type: ignore[import-untyped]
+def _jpeg(codestream: bytes, layout: SampleLayout) -> npt.NDArray[np.generic]:
+    import imagecodecs
 
-        precision = _checked_jpeg(codestream, layout)
-        if precision > 8 and syntax in (JPEG_BASELINE, JPEG_EXTENDED):
-            raise CodestreamError(
-                f"its lossy JPEG of {precision} bits is not supported (8 bits are)"
-            )
-        fragment = gdcm.Fragment()
-        fragment.SetByteStringValue(codestream)
-        fragments = gdcm.SequenceOfFragments.New()
-        fragments.AddFragment(fragment)
-        element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
-        element.SetValue(fragments.__ref__())
-        image = gdcm.Image()
-        image.SetNumberOfDimensions(2)
-        image.SetDimensions((layout.columns, layout.rows, 1))
-        image.SetDataElement(element)
-        monochrome = gdcm.PhotometricInterpretation.GetPIType("MONOCHROME2")
-        image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(monochrome))
-        kind = gdcm.TransferSyntax.GetTSType(syntax)
-        image.SetTransferSyntax(gdcm.TransferSyntax(kind))
-        container = _container(precision)
-        image.SetPixelFormat(
-            gdcm.PixelFormat(1, 8 * container.itemsize, precision, precision - 1, layout.signed)
-        )
-        raw = image.GetBuffer().encode("utf-8", "surrogateescape")  # bytes come as a str
-        return _extended(np.frombuffer(raw, dtype=container), precision, layout)
-
-    return decode_by_gdcm
+    precision = _checked_jpeg(codestream, layout)
+    return _signed(imagecodecs.jpeg8_decode(codestream), precision, layout)
 
 
 _DECODERS: Final[dict[str, Decoder]] = {
@@ -180,23 +154,20 @@ _DECODERS: Final[dict[str, Decoder]] = {
     JPEG_LS: _jpeg_ls,
     JPEG_LS_NEAR: _jpeg_ls,
     **dict.fromkeys((JPEG_2000_LOSSLESS, JPEG_2000, HTJ2K_LOSSLESS, HTJ2K_RPCL, HTJ2K), _jpeg_2000),
-    **{s: _jpeg(s) for s in (JPEG_BASELINE, JPEG_EXTENDED, JPEG_LOSSLESS, JPEG_LOSSLESS_SV1)},
+    **dict.fromkeys((JPEG_BASELINE, JPEG_EXTENDED, JPEG_LOSSLESS, JPEG_LOSSLESS_SV1), _jpeg),
 }
 
 
-def _container(precision: int) -> np.dtype[np.generic]:
-    """Return the unsigned type that decoders return samples of a precision in."""
-    return np.dtype("u1" if precision <= 8 else "<u2" if precision <= 16 else "<u4")
-
-
-def _extended(
+def _signed(
     samples: npt.NDArray[np.generic], precision: int, layout: SampleLayout
 ) -> npt.NDArray[np.generic]:
-    """Return samples with the sign bit of their precision carried up where they are signed."""
+    """Return samples as the header says they are signed, whatever the codestream says: the sign
+    bit of their precision carried up, or none."""
+    n_bytes = samples.dtype.itemsize
     if not layout.signed:
-        return samples
-    free = 8 * samples.dtype.itemsize - precision
-    signed = samples.view(f"i{samples.dtype.itemsize}")
+        return samples.view(f"u{n_bytes}")
+    free = 8 * n_bytes - precision
+    signed = samples.view(f"i{n_bytes}")
     return np.asarray((signed << free) >> free) if free else signed
 
 

@@ -6,7 +6,7 @@ is split by its own tags (`splitting`) into several `Series` of one UID, told ap
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -29,7 +29,7 @@ from ifi_mri.loaders.dicom_fitness import (
 )
 from ifi_mri.loaders.dicom_frames import Frame, frame_of, frames_of
 from ifi_mri.loaders.dicom_header import describe, patient_of, study_facts
-from ifi_mri.loaders.dicom_pixels import FrameReader, decoded_in_order
+from ifi_mri.loaders.dicom_pixels import Begun, FrameReader, decoded_in_order
 from ifi_mri.loaders.dicom_values import Values
 from ifi_mri.loaders.header_scan import Header, scan
 from ifi_mri.loaders.identity import Identity, identity_words, without_identity
@@ -124,8 +124,8 @@ def read_voxels(
 
 def _begun(
     instances: Sequence[Instance], opener: Opener
-) -> Iterator[tuple[tuple[int, tuple[float, float]], Callable[[], npt.NDArray[np.generic]]]]:
-    """Yield the number and rescaling of each slice and what decodes it; each file is opened once
+) -> Iterator[tuple[tuple[int, tuple[float, float]], Begun]]:
+    """Yield number and rescaling of each slice, and its frame as begun; each file is opened once
     for the slices that lie in it one behind the other."""
     for path, group in groupby(enumerate(instances), key=lambda numbered: numbered[1].path):
         source = opener.open(path)

@@ -38,6 +38,9 @@ MOST_PIXELS: Final = 8192 * 8192
 
 _Key = TypeVar("_Key")
 
+#: The stored values of a frame, or what still has to decode them.
+Begun = npt.NDArray[np.generic] | Callable[[], npt.NDArray[np.generic]]
+
 _ITEM: Final = b"\xfe\xff\x00\xe0"
 _SEQUENCE_END: Final = b"\xfe\xff\xdd\xe0"
 
@@ -94,25 +97,32 @@ def incomplete(header: Header, source: SourceFile) -> str | None:
 
 
 def decoded_in_order(
-    begun: Iterable[tuple[_Key, Callable[[], npt.NDArray[np.generic]]]],
+    begun: Iterable[tuple[_Key, Begun]],
 ) -> Iterator[tuple[_Key, npt.NDArray[np.generic]]]:
     """Yield stored values in the order in which their frames were begun (`FrameReader.begin`).
 
-    Where decoders run beside one another, a few frames are decoded ahead, never more: memory stays
-    that of a few frames.
+    Compressed frames are decoded side by side, a few ahead, never more: memory stays that of a few
+    frames.  Where none is compressed no thread is started.
     """
-    if DECODING_THREADS == 1:
-        yield from ((key, finish()) for key, finish in begun)
-        return
+    ahead: deque[tuple[_Key, Future[npt.NDArray[np.generic]]]] = deque()
     with ThreadPoolExecutor(DECODING_THREADS) as threads:
-        ahead: deque[tuple[_Key, Future[npt.NDArray[np.generic]]]] = deque()
-        for key, finish in begun:
-            ahead.append((key, threads.submit(finish)))
-            if len(ahead) > DECODING_THREADS:
-                first, future = ahead.popleft()
-                yield first, future.result()
-        for key, future in ahead:
-            yield key, future.result()
+        for key, frame in begun:
+            if isinstance(frame, np.ndarray):
+                yield from _finished(ahead, leave=0)
+                yield key, frame
+            else:
+                ahead.append((key, threads.submit(frame)))
+                yield from _finished(ahead, leave=DECODING_THREADS)
+        yield from _finished(ahead, leave=0)
+
+
+def _finished(
+    ahead: deque[tuple[_Key, Future[npt.NDArray[np.generic]]]], leave: int
+) -> Iterator[tuple[_Key, npt.NDArray[np.generic]]]:
+    """Yield the oldest frames until only some are left."""
+    while len(ahead) > leave:
+        key, future = ahead.popleft()
+        yield key, future.result()
 
 
 class FrameReader:
@@ -145,16 +155,16 @@ class FrameReader:
         UnreadableImageError
             The file holds no such frame, or it cannot be decoded.
         """
-        return self.begin(index)()
+        frame = self.begin(index)
+        return frame if isinstance(frame, np.ndarray) else frame()
 
-    def begin(self, index: int) -> Callable[[], npt.NDArray[np.generic]]:
-        """Read the bytes of a frame; return what makes its stored values of them, for a thread.
+    def begin(self, index: int) -> Begun:
+        """Read the bytes of a frame; return its stored values, or what decodes them, for a thread.
 
         Raises as `read` does, and what it returns does too.
         """
         if self.header.pixel_length is not None:
-            stored = self._uncompressed(index)
-            return lambda: stored
+            return self._uncompressed(index)
         return partial(self._decoded, self._codestream(index))
 
     def _decoded(self, codestream: bytes) -> npt.NDArray[np.generic]:
