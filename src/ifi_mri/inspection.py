@@ -10,10 +10,17 @@ from typing import Any
 from ifi_mri import body, geometry, loaders, plausibility, selection
 from ifi_mri.config import Config
 from ifi_mri.errors import StudyError
-from ifi_mri.model import Caution, Series, SeriesChoice, Study
+from ifi_mri.landmarks import inside
+from ifi_mri.model import Caution, LandmarkSet, Series, SeriesChoice, Study
+from ifi_mri.vocabulary import Role
 
 
-def inspect(study: Study, choices: Sequence[SeriesChoice], config: Config) -> dict[str, Any]:
+def inspect(
+    study: Study,
+    choices: Sequence[SeriesChoice],
+    config: Config,
+    landmarks: LandmarkSet | None = None,
+) -> dict[str, Any]:
     """Return the facts about a study as plain values, ready for JSON.
 
     Parameters
@@ -23,6 +30,8 @@ def inspect(study: Study, choices: Sequence[SeriesChoice], config: Config) -> di
         Which series play which role.
     config : Config
         Whose rules tell a series' weighting.
+    landmarks : LandmarkSet, optional
+        Then ``landmarks`` says of each how far inside the anatomy series it lies.
     """
     return {
         "study_uid": study.study_uid,
@@ -36,8 +45,26 @@ def inspect(study: Study, choices: Sequence[SeriesChoice], config: Config) -> di
             }
             for choice in choices
         },
+        "landmarks": None if landmarks is None else _landmarks(landmarks, choices),
         "cautions": _as_values(study.cautions),
     }
+
+
+def _landmarks(landmarks: LandmarkSet, choices: Sequence[SeriesChoice]) -> list[dict[str, Any]]:
+    """Return where each landmark lies in the anatomy series; nothing where there is none."""
+    anatomy = next((c.series for c in choices if c.role is Role.ANATOMY and c.series), None)
+    if anatomy is None or anatomy.grid is None:
+        return []
+    return [
+        {
+            "name": str(nearest.mark.name),
+            "side": str(nearest.mark.side),
+            "inside": nearest.inside_mm >= -inside.ROUNDING_MM,
+            "to_nearest_face_mm": round(nearest.inside_mm, 1),
+            "nearest_face": nearest.face,
+        }
+        for nearest in inside.nearest_faces(landmarks, anatomy.grid)
+    ]
 
 
 def _as_values(cautions: Sequence[Caution]) -> list[dict[str, str]]:
@@ -120,6 +147,7 @@ def as_text(facts: dict[str, Any]) -> str:
             (s["label"] for s in facts["series"] if s["series_uid"] == choice["series_uid"]), "none"
         )
         lines.append(f"{role}: {shown} - {choice['reason']}")
+    lines += _landmark_lines(facts["landmarks"] or [])
     for series in facts["series"]:
         if series["problem"]:
             lines.append(f"problem: {series['problem']}")
@@ -129,6 +157,19 @@ def as_text(facts: dict[str, Any]) -> str:
     if facts["n_ignored_files"]:
         lines.append(f"{facts['n_ignored_files']} files that are no images were passed over.")
     return "\n".join(lines)
+
+
+def _landmark_lines(landmarks: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a line for each structure: where the outermost of its marks lies."""
+    outermost: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in sorted(landmarks, key=lambda one: float(one["to_nearest_face_mm"])):
+        outermost.setdefault((one["side"], one["name"]), one)
+    return [
+        f"{side} {name}: {'inside' if one['inside'] else 'OUTSIDE the volume'}, "
+        f"{abs(one['to_nearest_face_mm']):.1f} mm {'from' if one['inside'] else 'beyond'} its "
+        f"{one['nearest_face']}"
+        for (side, name), one in outermost.items()
+    ]
 
 
 def _table(series: Sequence[dict[str, Any]]) -> str:

@@ -6,19 +6,20 @@ sentence.  What only deserves care becomes a caution.  (The body's midline needs
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 
 from ifi_mri import geometry
 from ifi_mri.errors import LandmarkMismatchError
+from ifi_mri.landmarks.inside import check_inside, edge_cautions
+from ifi_mri.landmarks.mark_words import by_side, files_of, listed, words_of
 from ifi_mri.landmarks.merging import agreed_observations
-from ifi_mri.landmarks.shapes import AXES, FEMORAL_AXES
-from ifi_mri.landmarks.text_files import named
+from ifi_mri.landmarks.shapes import AXES
+from ifi_mri.landmarks.sides import check_sides
 from ifi_mri.model import (
     Caution,
-    FloatArray,
     Grid,
     Instance,
     Landmark,
@@ -34,29 +35,12 @@ from ifi_mri.vocabulary import LandmarkName, Side
 ON_SLICE_FRACTION: Final = 0.5
 BETWEEN_SLICES_FRACTION: Final = 0.25
 
-#: Structures this near to the picture's edge may be cut by it, and coils and gradients distort.
-NEAR_EDGE_MM: Final = 5.0
-
-#: The ischium's lateral cortex lies medial to the trochanter's medial cortex in every hip; in a
-#: narrow space the trochanter may lie in front of it, a few mm either way.
-LATERAL_SLACK_MM: Final = 5.0
-
-#: The hamstring origin lies medial to the trochanter and the iliopsoas tendon.  In a narrow space
-#: the tendons bulge towards them, and slices may differ: only what neither explains is refused.
-HAMSTRING_SLACK_MM: Final = 15.0
-
-#: One hip's landmarks, ischium to the fat beside the trochanter, spread less; what lies further
-#: apart lies on both sides.
-WIDEST_HIP_MM: Final = 200.0
-
 #: A point marked twice lies within this of itself; further apart, one of the two was misplaced or
 #: they mark different ends of the structure.
 SAME_POINT_MM: Final = 3.0
 
 #: A point on the outermost face of a voxel is inside whatever rounding says.
 _ROUNDING_MM: Final = 1e-3
-
-_NAMES_LISTED: Final = 4
 
 
 def check(landmarks: LandmarkSet, study: Study, anatomy: Series | None) -> tuple[Caution, ...]:
@@ -88,17 +72,14 @@ def check(landmarks: LandmarkSet, study: Study, anatomy: Series | None) -> tuple
     cautions = [*_status_cautions(landmarks), *_frame_cautions(landmarks, study, anatomy)]
     _check_uids(landmarks, study, anatomy)
     if anatomy is not None and anatomy.grid is not None:
-        _check_inside(landmarks, anatomy, anatomy.grid)
+        check_inside(landmarks, anatomy, anatomy.grid)
     _check_named_slices(landmarks, study, anatomy)
     if anatomy is not None and anatomy.grid is not None:
         _check_outlines(landmarks, anatomy, anatomy.grid)
         cautions += _slice_cautions(landmarks, anatomy, anatomy.grid)
-        cautions += _edge_cautions(landmarks, anatomy.grid)
+        cautions += edge_cautions(landmarks, anatomy.grid)
         cautions += _apart_cautions(landmarks, anatomy, anatomy.grid)
-    _check_sides(landmarks, anatomy)
-    _check_one_hip(landmarks)
-    _check_hamstrings_medial(landmarks)
-    cautions += _check_ischium_medial(landmarks)
+    cautions += check_sides(landmarks, anatomy)
     return tuple(cautions)
 
 
@@ -116,21 +97,21 @@ def _check_uids(landmarks: LandmarkSet, study: Study, anatomy: Series | None) ->
         return
     if landmarks.study_uid and study.study_uid and landmarks.study_uid != study.study_uid:
         raise LandmarkMismatchError(
-            f"{_files(landmarks)}: placed on study {landmarks.study_uid}, the images are of study "
-            f"{study.study_uid}. Name the study that the landmarks were placed on."
+            f"{files_of(landmarks)}: placed on study {landmarks.study_uid}, the images are of "
+            f"study {study.study_uid}. Name the study that the landmarks were placed on."
         )
     by_uid = {series.series_uid: series for series in study.series}
     if landmarks.series_uid and landmarks.series_uid not in by_uid:
         raise LandmarkMismatchError(
-            f"{_files(landmarks)}: placed on series {landmarks.series_uid}, which is not among the "
-            f"{len(by_uid)} series of the study. Name the study that holds it."
+            f"{files_of(landmarks)}: placed on series {landmarks.series_uid}, which is not among "
+            f"the {len(by_uid)} series of the study. Name the study that holds it."
         )
     drawn_on = by_uid.get(landmarks.series_uid or "")
     frame = landmarks.frame_of_reference_uid or (drawn_on and drawn_on.frame_of_reference_uid)
     expected = anatomy.frame_of_reference_uid if anatomy else None
     if anatomy and frame and expected and frame != expected:
         raise LandmarkMismatchError(
-            f"{_files(landmarks)}: placed in frame of reference {frame}, series {anatomy.label} "
+            f"{files_of(landmarks)}: placed in frame of reference {frame}, series {anatomy.label} "
             f"has {expected}; positions in one say nothing about the other. Choose the series "
             "they were placed on with --anatomy."
         )
@@ -152,7 +133,7 @@ def _check_named_slices(landmarks: LandmarkSet, study: Study, anatomy: Series | 
             continue
         if mark.sop_instance_uid not in slices:
             raise LandmarkMismatchError(
-                f"{_files(landmarks)}: the {_words(mark)} names slice {mark.sop_instance_uid}, "
+                f"{files_of(landmarks)}: the {words_of(mark)} names slice {mark.sop_instance_uid}, "
                 "which is not among the study's slices in this frame of reference. Name the study "
                 "that the landmarks were placed on."
             )
@@ -173,70 +154,13 @@ def _check_on_slice(
     allowed_mm = ON_SLICE_FRACTION * series.grid.slice_spacing_mm
     if off_mm > allowed_mm + _ROUNDING_MM:
         raise LandmarkMismatchError(
-            f"{_files(landmarks)}: the {_words(mark)} lies {off_mm:.1f} mm off the slice that it "
-            f"names ({mark.sop_instance_uid}), at most {allowed_mm:.1f} mm, half the slice "
+            f"{files_of(landmarks)}: the {words_of(mark)} lies {off_mm:.1f} mm off the slice that "
+            f"it names ({mark.sop_instance_uid}), at most {allowed_mm:.1f} mm, half the slice "
             "spacing, was expected. Check which frame (LPS or RAS) the positions are in."
         )
 
 
 # --- where the points lie -----------------------------------------------------------------------
-
-
-def _check_inside(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> None:
-    """Refuse points outside the volume, and say when they would lie inside as RAS.  The femur's
-    axes are drawn on coronal slices, which reach beyond the axial ones."""
-    beyond = [
-        (_beyond_mm(mark.points_mm, grid), mark)
-        for mark in landmarks.landmarks
-        if mark.name not in FEMORAL_AXES
-    ]
-    furthest, mark = max(beyond, key=lambda pair: pair[0].max(), default=(np.zeros((1, 6)), None))
-    if mark is None or furthest.max() <= _ROUNDING_MM:
-        return
-    vertex, face = divmod(int(np.argmax(furthest)), 6)
-    x, y, z = mark.points_mm[vertex]
-    raise LandmarkMismatchError(
-        f"{_files(landmarks)}: the {_words(mark)} at ({x:.1f}, {y:.1f}, {z:.1f}) mm lies "
-        f"{furthest.max():.1f} mm outside series {anatomy.label}, beyond its "
-        f"{_face_words(grid, face)}. {_what_to_do_outside(landmarks, grid)}"
-    )
-
-
-def _beyond_mm(points_mm: Sequence[Sequence[float]], grid: Grid) -> FloatArray:
-    """Return how far points lie beyond the faces of a volume, mm, shape (n, 6), 0 inside: before
-    the first and after the last slice, row and column.  The faces are those of the outer voxels,
-    half a voxel outside their centres."""
-    indices = geometry.patient_to_voxel(grid.affine, points_mm)
-    size_mm = np.linalg.norm(grid.affine[:3, :3], axis=0)
-    before = (-0.5 - indices) * size_mm
-    after = (indices - (np.asarray(grid.shape) - 0.5)) * size_mm
-    beyond = np.stack([before, after], axis=-1).reshape(len(indices), 6)
-    return np.asarray(np.maximum(0, beyond), dtype=np.float64)
-
-
-def _face_words(grid: Grid, face: int) -> str:
-    """Return where a face of a volume lies: ``last slice (towards the feet)``."""
-    axis, is_last = divmod(face, 2)
-    outwards = grid.affine[:3, axis] * (1 if is_last else -1)
-    largest = int(np.argmax(np.abs(outwards)))
-    words = (("right", "left"), ("front", "back"), ("feet", "head"))[largest]
-    which = f"{'last' if is_last else 'first'} {('slice', 'row', 'column')[axis]}"
-    return f"{which} (towards the {words[int(outwards[largest] > 0)]})"
-
-
-def _what_to_do_outside(landmarks: LandmarkSet, grid: Grid) -> str:
-    turned = [
-        tuple(point @ geometry.LPS_FROM_RAS[:3, :3])
-        for mark in landmarks.landmarks
-        for point in np.asarray(mark.points_mm)
-    ]
-    if _beyond_mm(turned, grid).max() <= _ROUNDING_MM:
-        return (
-            "With x and y negated every point lies inside: the positions are probably RAS and "
-            "were taken for LPS, or the other way round. Correct the coordinate system that the "
-            "file states."
-        )
-    return "Check that the landmarks were placed on this study."
 
 
 def _check_outlines(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> None:
@@ -249,7 +173,7 @@ def _check_outlines(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> None
             crossed = np.unique(np.rint([slices.min(), slices.max()]))
             places = " to ".join(f"{_slice_position_mm(grid, index):.1f} mm" for index in crossed)
             raise LandmarkMismatchError(
-                f"{_files(landmarks)}: the {_words(mark)} outline spreads {spread_mm:.1f} mm "
+                f"{files_of(landmarks)}: the {words_of(mark)} outline spreads {spread_mm:.1f} mm "
                 f"across the slices of series {anatomy.label} (at {places}), at most "
                 f"{allowed_mm:.1f} mm was expected: an outline is drawn on one slice. Draw it "
                 "again; where the slices are tilted, rotate the view to the volume plane first."
@@ -279,39 +203,15 @@ def _slice_cautions(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> Iter
 
     limit_mm = BETWEEN_SLICES_FRACTION * grid.slice_spacing_mm
     marks = _drawn_on(anatomy, landmarks)
-    for side, found in _by_side(marks, lambda mark: off_slice(mark) > limit_mm + _ROUNDING_MM):
+    for side, found in by_side(marks, lambda mark: off_slice(mark) > limit_mm + _ROUNDING_MM):
         worst_mm = max(off_slice(mark) for mark in found)
         yield Caution(
             "landmark_between_slices",
-            f"{_listed(found)} up to {worst_mm:.1f} mm from the nearest slice, more than a quarter "
+            f"{listed(found)} up to {worst_mm:.1f} mm from the nearest slice, more than a quarter "
             f"of the {grid.slice_spacing_mm:.1f} mm between slices: the structure may not have "
             "been seen where it was marked.",
             side,
         )
-
-
-def _edge_cautions(landmarks: LandmarkSet, grid: Grid) -> Iterator[Caution]:
-    def near_edge(mark: Landmark) -> bool:
-        to_slices, to_edge_mm = _to_faces(mark.points_mm, grid)
-        return mark.name not in FEMORAL_AXES and (to_slices < 1 or to_edge_mm < NEAR_EDGE_MM)
-
-    for side, found in _by_side(landmarks.landmarks, near_edge):
-        yield Caution(
-            "landmark_near_edge",
-            f"{_listed(found)} on the first or last slice, or less than {NEAR_EDGE_MM:.0f} mm from "
-            "the edge of the picture: the space may be narrower outside of what was scanned.",
-            side,
-        )
-
-
-def _to_faces(points_mm: Sequence[Sequence[float]], grid: Grid) -> tuple[float, float]:
-    """Return how many slices lie between the points and the nearest end of the stack (0 on the
-    first and last), and the smallest distance to the picture's edge, mm."""
-    indices = geometry.patient_to_voxel(grid.affine, points_mm)
-    last = np.asarray(grid.shape) - 1
-    slices = np.rint(geometry.slice_coordinate(grid.affine, points_mm).mean())
-    in_plane = np.minimum(indices + 0.5, last + 0.5 - indices)[:, 1:]
-    return float(min(slices, last[0] - slices)), float((in_plane * grid.pixel_spacing_mm).min())
 
 
 def _apart_cautions(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> Iterator[Caution]:
@@ -332,100 +232,6 @@ def _apart_cautions(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> Iter
                 "them, so one that is misplaced narrows the space.",
                 side,
             )
-
-
-# --- sides --------------------------------------------------------------------------------------
-
-
-def _check_sides(landmarks: LandmarkSet, anatomy: Series | None) -> None:
-    """Refuse left landmarks to the right of right ones, and a side that the series denies."""
-    left, right = landmarks.on(Side.LEFT), landmarks.on(Side.RIGHT)
-    if left and right:
-        innermost_left = min(left, key=_centre_x_mm)
-        innermost_right = max(right, key=_centre_x_mm)
-        left_mm, right_mm = _centre_x_mm(innermost_left), _centre_x_mm(innermost_right)
-        if left_mm <= right_mm:
-            raise LandmarkMismatchError(
-                f"{_files(landmarks)}: the {_words(innermost_left)} (x = {left_mm:.1f} mm in LPS) "
-                f"lies to the patient's right of the {_words(innermost_right)} (x = "
-                f"{right_mm:.1f} mm). Check for swapped sides, and whether the file is RAS and "
-                "was read as LPS."
-            )
-    denied = anatomy.laterality.other if anatomy and anatomy.laterality else None
-    if anatomy and denied and landmarks.on(denied):
-        raise LandmarkMismatchError(
-            f"{_files(landmarks)}: the {_words(landmarks.on(denied)[0])} is marked on the "
-            f"{denied}, the tags of series {anatomy.label} say it shows the {denied.other}. Check "
-            "the sides of the landmarks and the laterality tag."
-        )
-
-
-def _check_one_hip(landmarks: LandmarkSet) -> None:
-    """Refuse landmarks of one side that lie further apart across the body than one hip is wide."""
-    for side in Side:
-        marks = sorted(landmarks.on(side), key=_centre_x_mm)
-        if not marks:
-            continue
-        right_mm, left_mm = _centre_x_mm(marks[0]), _centre_x_mm(marks[-1])
-        if left_mm - right_mm > WIDEST_HIP_MM:
-            raise LandmarkMismatchError(
-                f"{_files(landmarks)}: the {_words(marks[0])} (x = {right_mm:.1f} mm in LPS) and "
-                f"the {_words(marks[-1])} (x = {left_mm:.1f} mm) lie {left_mm - right_mm:.1f} mm "
-                f"apart across the body, at most {WIDEST_HIP_MM:.0f} mm was expected in one hip. "
-                "Check for a landmark that is named for the wrong side."
-            )
-
-
-def _check_hamstrings_medial(landmarks: LandmarkSet) -> None:
-    """Refuse a hamstring origin far lateral to the iliopsoas tendon or trochanter of its side."""
-    for side in Side:
-        hamstrings = _mean_x_mm(landmarks, side, LandmarkName.HAMSTRING_ORIGIN)
-        for name in (LandmarkName.ILIOPSOAS_TENDON, LandmarkName.LESSER_TROCHANTER):
-            femoral = _mean_x_mm(landmarks, side, name)
-            if hamstrings is None or femoral is None:
-                continue
-            lateral_mm = side.sign * (hamstrings - femoral)
-            if lateral_mm > HAMSTRING_SLACK_MM:
-                raise LandmarkMismatchError(
-                    f"{_files(landmarks)}: the {side} hamstring_origin lies {lateral_mm:.1f} mm "
-                    f"lateral to the {name}, medial was expected. Check for swapped sides or "
-                    "names, and whether the file is RAS and was read as LPS."
-                )
-
-
-def _check_ischium_medial(landmarks: LandmarkSet) -> Iterator[Caution]:
-    """Refuse an ischial tuberosity lateral to the lesser trochanter of its side."""
-    for side in Side:
-        ischium = _mean_x_mm(landmarks, side, LandmarkName.ISCHIAL_TUBEROSITY)
-        trochanter = _mean_x_mm(landmarks, side, LandmarkName.LESSER_TROCHANTER)
-        if ischium is None or trochanter is None:
-            continue
-        lateral_mm = side.sign * (ischium - trochanter)
-        if lateral_mm > LATERAL_SLACK_MM:
-            raise LandmarkMismatchError(
-                f"{_files(landmarks)}: the {side} ischial_tuberosity lies {lateral_mm:.1f} mm "
-                "lateral to the lesser_trochanter, medial was expected. Check for swapped sides or "
-                "names, and whether the file is RAS and was read as LPS."
-            )
-        if lateral_mm > 0:
-            yield Caution(
-                "ischium_lateral_to_trochanter",
-                f"The {side} ischial_tuberosity lies {lateral_mm:.1f} mm lateral to the "
-                "lesser_trochanter: a very narrow space, or swapped names.",
-                side,
-            )
-
-
-def _mean_x_mm(landmarks: LandmarkSet, side: Side, name: LandmarkName) -> float | None:
-    found = [_centre_x_mm(mark) for mark in landmarks.on(side) if mark.name is name]
-    return float(np.mean(found)) if found else None
-
-
-def _centre_x_mm(mark: Landmark) -> float:
-    return float(np.mean([x for x, _, _ in mark.points_mm]))
-
-
-# --- what the file says of itself ---------------------------------------------------------------
 
 
 def _status_cautions(landmarks: LandmarkSet) -> Iterator[Caution]:
@@ -452,36 +258,3 @@ def _frame_cautions(
         "frame_not_stated",
         f"That the landmarks belong to this study was judged from their position only: {reason}.",
     )
-
-
-# --- words --------------------------------------------------------------------------------------
-
-
-def _by_side(
-    marks: Iterable[Landmark], wanted: Callable[[Landmark], bool]
-) -> Iterator[tuple[Side, list[Landmark]]]:
-    found = [mark for mark in marks if wanted(mark)]
-    for side in Side:
-        on_side = [mark for mark in found if mark.side is side]
-        if on_side:
-            yield side, on_side
-
-
-def _listed(marks: Sequence[Landmark]) -> str:
-    """Return ``Left hamstring_origin and lesser_trochanter lie``, each name once."""
-    names = list(dict.fromkeys(str(mark.name) for mark in marks))
-    shown = names[:_NAMES_LISTED]
-    more = len(names) - len(shown)
-    text = ", ".join(shown) + (f" and {more} more" if more else "")
-    return f"{marks[0].side.value.capitalize()} {text} {'lie' if len(names) > 1 else 'lies'}"
-
-
-def _words(mark: Landmark) -> str:
-    return f"{mark.side} {mark.name}"
-
-
-def _files(landmarks: LandmarkSet) -> str:
-    if not landmarks.sources:
-        return "the landmarks"
-    more = len(landmarks.sources) - 1
-    return f"{named(landmarks.sources[0])}{f' and {more} more' if more else ''}"
