@@ -1,10 +1,11 @@
 """Millimetres in awkward grids: exact values, and what turning the patient must not change."""
 
 from itertools import pairwise
+from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -217,3 +218,57 @@ def test_erosion_takes_one_layer():
 
     assert geometry.eroded(mask, 1).sum() == 9
     assert geometry.eroded(mask, 0).sum() == 25
+
+
+# --- far segments are set aside -----------------------------------------------------------------
+
+wiggles = st.lists(
+    st.tuples(st.floats(-40, 40), st.floats(-40, 40)), min_size=1, max_size=70
+) | st.lists(
+    st.tuples(st.integers(-6, 6), st.integers(-6, 6)), min_size=1, max_size=70
+)  # the latter touch, cross and lie parallel
+
+
+@given(
+    first=wiggles,
+    second=wiggles,
+    apart=st.floats(0, 120),
+    closed=st.booleans(),
+    few=st.sampled_from([0, geometry.FEW_PAIRS]),  # with and without boxes around runs of segments
+)
+@settings(max_examples=60, deadline=None)
+def test_far_segments_set_aside_never_change_the_shortest_line(first, second, apart, closed, few):
+    a = placed(first, AWKWARD)
+    b = placed(np.add(second, (apart, 0.0)), AWKWARD)
+
+    with mock.patch.object(geometry, "FEW_PAIRS", few):
+        found = geometry.closest_in_plane(a, b, AWKWARD, first_closed=closed, second_closed=closed)
+
+    pairs = [
+        geometry.closest_in_plane(one, other, AWKWARD).distance_mm
+        for one in edges(a, closed)
+        for other in edges(b, closed)
+    ]
+    assert found.distance_mm == pytest.approx(min(pairs), abs=1e-9)
+    across = geometry.plane_basis(AWKWARD) @ (found.end - found.start)
+    assert np.linalg.norm(across) == pytest.approx(found.distance_mm, abs=1e-5)
+
+
+def edges(points, closed):
+    """Return the segments of an outline one by one; a point stands for itself."""
+    if len(points) == 1:
+        return [points]
+    ring = [*points, points[0]] if closed and len(points) > 2 else list(points)
+    return [np.stack(pair) for pair in pairwise(ring)]
+
+
+def test_the_nearest_of_two_thousand_segments_is_found_in_space_too():
+    t = np.linspace(0, 2 * np.pi, 2000, endpoint=False)
+    ring = np.column_stack([20 * np.cos(t), 20 * np.sin(t), np.zeros(2000)])
+    other = np.column_stack([20 * np.cos(t) + 47, 20 * np.sin(t), 3 + np.sin(5 * t)])
+
+    found = geometry.closest_in_space(ring, other, first_closed=True, second_closed=True)
+
+    points = np.linalg.norm(ring[:, None, :] - other[None, ::10], axis=-1)
+    assert found.distance_mm <= points.min() + 1e-9
+    assert found.distance_mm == pytest.approx(points.min(), abs=0.05)
