@@ -5,21 +5,24 @@ smallest in-plane distance on each slice, headline the smallest over the slices.
 lie on one slice: joining ends 6 mm apart across the slices adds 1.2 mm to a gap of 15 mm.
 """
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from ifi_mri import geometry
+from ifi_mri.measurements import distance_uncertainty
+from ifi_mri.measurements.distance_uncertainty import Budget
 from ifi_mri.model import (
-    Z_95,
     Grid,
     Hip,
     Landmark,
+    MarkedGap,
     Measurement,
     NotMeasured,
     Point,
+    RefinedEnd,
+    RefinedGap,
     Series,
     SliceValue,
 )
@@ -32,11 +35,24 @@ class Unmeasurable(Exception):  # noqa: N818 - an absence, not an error
     """Says in a sentence why there is no number; becomes a NotMeasured."""
 
 
+class SpaceEnds(NamedTuple):
+    """What a space lies between: the structure at the ischial end, and those at the femoral end,
+    of which the nearest counts."""
+
+    near: LandmarkName
+    far: tuple[LandmarkName, ...]
+
+
 class Gap(NamedTuple):
     """The smallest distance on one slice."""
 
     value: SliceValue
-    far: LandmarkName
+    marks: tuple[Landmark, Landmark]
+
+    @property
+    def far(self) -> LandmarkName:
+        """The structure at the femoral end."""
+        return self.marks[1].name
 
 
 def smallest_over_slices(
@@ -62,9 +78,7 @@ def smallest_over_slices(
     Returns
     -------
     Measurement or NotMeasured
-        The standard deviation is that of a distance between two independently placed points,
-        sqrt(2) times the deviation of one along the line.  Where two slices tie, the one nearer
-        the head wins.
+        With its budget of uncertainty.  Where two slices tie, the one nearer the head wins.
     """
     try:
         series = axial_anatomy(hip)
@@ -72,17 +86,18 @@ def smallest_over_slices(
     except Unmeasurable as reason:
         return NotMeasured(name, hip.side, str(reason))
     narrowest = min(gaps, key=lambda gap: (gap.value.value, -gap.value.slice_position_mm))
-    sd_mm = math.sqrt(2) * landmark_sd_mm
+    budget = _budget(gaps, landmark_sd_mm)
     return Measurement(
         name=name,
         side=hip.side,
         value=narrowest.value.value,
         unit="mm",
-        sd=sd_mm,
-        interval_95=distance_interval_95(narrowest.value.value, sd_mm),
+        sd=budget.sd_mm,
+        interval_95=budget.interval_95_mm(narrowest.value.value),
         method=(
             f"smallest in-plane distance from {near} to {narrowest.far} on one axial slice, "
             f"smallest of {len(gaps)} {'slice' if len(gaps) == 1 else 'slices'}"
+            f"{_between_what(narrowest.value.refined_ends)}"
         ),
         points_mm=narrowest.value.points_mm,
         sop_instance_uid=narrowest.value.sop_instance_uid,
@@ -95,12 +110,46 @@ def smallest_over_slices(
             ("landmark_sd_mm", landmark_sd_mm),
             ("slice_position_mm", narrowest.value.slice_position_mm),
         ),
+        reader_value=_reader_value(gaps),
+        refined_ends=narrowest.value.refined_ends,
+        bias=budget.bias_mm,
+        sources=budget.sources,
     )
 
 
-def distance_interval_95(value_mm: float, sd_mm: float) -> tuple[float, float]:
-    """Return the 95 % interval of a distance, mm, cut off at 0."""
-    return max(0.0, value_mm - Z_95 * sd_mm), value_mm + Z_95 * sd_mm
+def _budget(gaps: Sequence[Gap], landmark_sd_mm: float) -> Budget:
+    values = [gap.value for gap in gaps]
+    each = [
+        distance_uncertainty.of_marks(
+            value.value, value.points_mm, gap.marks, landmark_sd_mm, value.refined_ends
+        )
+        for gap, value in zip(gaps, values, strict=True)
+    ]
+    return distance_uncertainty.of_smallest(values, each)
+
+
+def _reader_value(gaps: Sequence[Gap]) -> float | None:
+    """Return the smallest over slices of the values between the points as they were marked; None
+    where nothing was refined."""
+    values = [gap.value for gap in gaps]
+    if all(value.reader_value is None for value in values):
+        return None
+    return min(v.value if v.reader_value is None else v.reader_value for v in values)
+
+
+def _between_what(ends: Sequence[RefinedEnd]) -> str:
+    """Return what a distance was measured between, where edges were looked for."""
+    if not ends:
+        return ""
+    if all(end.is_refined for end in ends):
+        return ", between the edges found in the picture"
+    if not any(end.is_refined for end in ends):
+        return ", between the points as marked, since no edge was clear"
+    on_edge, stayed = sorted(ends, key=lambda end: not end.is_refined)
+    return (
+        f", between the edge of {on_edge.landmark} found in the picture and the point of "
+        f"{stayed.landmark} as marked"
+    )
 
 
 def axial_anatomy(hip: Hip) -> Series:
@@ -135,7 +184,41 @@ def gaps_by_slice(
             f"{near} is marked on {slices_in_words(near_on, series)}, {' or '.join(far)} on "
             f"{slices_in_words(far_on, series)}: both ends must lie on one slice"
         )
-    return [_smallest_gap(series, index, near_on[index], far_on[index]) for index in both]
+    return [_smallest_gap(hip, series, index, near_on[index], far_on[index]) for index in both]
+
+
+def marked_gaps(hip: Hip, ends: SpaceEnds, within_mm: float) -> tuple[MarkedGap, ...]:
+    """Return the shortest line between every two marked structures that a space may lie between,
+    on every slice that shows both, unless it is longer by more than ``within_mm`` than the shortest
+    on the slice; empty where the space cannot be measured."""
+    try:
+        series = axial_anatomy(hip)
+        gaps_by_slice(hip, series, *ends)
+    except Unmeasurable:
+        return ()
+    near_on = by_slice(hip.marked(ends.near), series)
+    far_on = by_slice([mark for name in ends.far for mark in hip.marked(name)], series)
+    return tuple(
+        gap
+        for index in sorted(near_on.keys() & far_on.keys())
+        for gap in _marked_gaps_on(near_on[index], far_on[index], series, index, within_mm)
+    )
+
+
+def _marked_gaps_on(
+    near: Sequence[Landmark],
+    far: Sequence[Landmark],
+    series: Series,
+    index: int,
+    within_mm: float,
+) -> Iterator[MarkedGap]:
+    first_voxel = as_point(geometry.voxel_to_patient(_grid(series).affine, (index, 0, 0)))
+    pairs = [(a, b, _apart(a, b, series, index)) for a in near for b in far]
+    longest_mm = min(closest.distance_mm for _, _, closest in pairs) + within_mm
+    for a, b, closest in pairs:
+        if closest.distance_mm <= longest_mm:
+            ends = as_point(closest.start), as_point(closest.end)
+            yield MarkedGap(a, b, ends, first_voxel)
 
 
 def by_slice(landmarks: Iterable[Landmark], series: Series) -> dict[int, list[Landmark]]:
@@ -167,19 +250,47 @@ def slice_position_mm(series: Series, index: int) -> float:
 
 
 def _smallest_gap(
-    series: Series, index: int, near: Sequence[Landmark], far: Sequence[Landmark]
+    hip: Hip, series: Series, index: int, near: Sequence[Landmark], far: Sequence[Landmark]
 ) -> Gap:
-    candidates = [(_apart(a, b, series, index), b.name) for a in near for b in far]
-    closest, far_name = min(candidates, key=lambda candidate: candidate[0].distance_mm)
+    gaps = [
+        Gap(_value_between(a, b, hip.refined, series, index), (a, b)) for a in near for b in far
+    ]
+    return min(gaps, key=lambda gap: gap.value.value)
+
+
+def _value_between(
+    near: Landmark, far: Landmark, refined: Iterable[RefinedGap], series: Series, index: int
+) -> SliceValue:
+    """Return the distance between two structures on a slice: between the edges that the picture
+    shows where they were looked for, else as marked."""
+    closest = _apart(near, far, series, index)
+    marked = as_point(closest.start), as_point(closest.end)
+    ends = _refined_ends(near, far, refined)
+    points = (ends[0].point_mm, ends[1].point_mm) if ends else marked
     instance = series.instances[index]
-    value = SliceValue(
-        value=closest.distance_mm,
+    return SliceValue(
+        value=_in_plane_mm(points, series) if ends else closest.distance_mm,
         slice_position_mm=slice_position_mm(series, index),
         sop_instance_uid=instance.sop_instance_uid,
-        points_mm=(as_point(closest.start), as_point(closest.end)),
+        points_mm=points,
         instance_number=instance.number,
+        reader_value=closest.distance_mm if ends else None,
+        refined_ends=ends,
     )
-    return Gap(value, far_name)
+
+
+def _refined_ends(
+    near: Landmark, far: Landmark, refined: Iterable[RefinedGap]
+) -> tuple[RefinedEnd, ...]:
+    for gap in refined:
+        if gap.marked.near == near and gap.marked.far == far:
+            return gap.ends
+    return ()
+
+
+def _in_plane_mm(points: tuple[Point, Point], series: Series) -> float:
+    first, second = points
+    return geometry.closest_in_plane(first, second, _grid(series).affine).distance_mm
 
 
 def _apart(a: Landmark, b: Landmark, series: Series, index: int) -> geometry.Closest:

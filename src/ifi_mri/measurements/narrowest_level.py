@@ -19,7 +19,7 @@ from ifi_mri.measurements.in_plane_distance import (
     gaps_by_slice,
     slice_position_mm,
 )
-from ifi_mri.model import Hip, Landmark, Point, Series
+from ifi_mri.model import Hip, Landmark, Point, RefinedGap, Series
 from ifi_mri.vocabulary import LandmarkName, Role, Side
 
 #: The structures between which the space is smallest.
@@ -76,13 +76,15 @@ def narrowest_place_mm(hip: Hip) -> Point | None:
     except Unmeasurable:
         return None
     bones = tuple(mark for mark in hip.landmarks if mark.name in BONES)
-    return _narrowest_place_mm(hip.side, bones, series)
+    return _narrowest_place_mm(hip.side, bones, series, hip.refined)
 
 
 @lru_cache(maxsize=4)  # several measurements of one hip ask for it
-def _narrowest_place_mm(side: Side, bones: tuple[Landmark, ...], series: Series) -> Point | None:
+def _narrowest_place_mm(
+    side: Side, bones: tuple[Landmark, ...], series: Series, refined: tuple[RefinedGap, ...]
+) -> Point | None:
     ischium, trochanter = BONES
-    hip = Hip(side, bones, {Role.ANATOMY: series}, {})
+    hip = Hip(side, bones, {Role.ANATOMY: series}, {}, refined=refined)
     try:
         gaps = gaps_by_slice(hip, series, ischium, (trochanter,))
     except Unmeasurable:

@@ -1,0 +1,166 @@
+"""Ends snapped to cortex and tendon: a section of ``accuracy.py``.
+
+Two bones on a T1-like slice (``tests/bones.py``) in random poses, with points jittered by an SD of
+1 mm per axis; and, where it is there, the real study ``real_mri/sts_001`` with jittered points.
+*All* counts every start, with the reader's point where an end stayed.
+"""
+
+import dataclasses
+import time
+
+import numpy as np
+from bones import Bones
+
+from ifi_mri import geometry, landmarks, loaders, measurements, pipeline, refinement
+from ifi_mri.config import Config
+from ifi_mri.model import Hip, MarkedGap, Measurement
+from ifi_mri.vocabulary import Side
+
+REACH_MM = 3.0
+
+CASES = {
+    "0.4 mm, SNR 15, cortex 1 mm, muscle": Bones(cortex_mm=1.0, pixel_mm=(0.4, 0.4), snr=15),
+    "0.4 mm, SNR 15, cortex 3 mm, muscle": Bones(cortex_mm=3.0, pixel_mm=(0.4, 0.4), snr=15),
+    "0.4 mm, SNR 15, cortex 3 mm, fat": Bones(
+        cortex_mm=3.0, pixel_mm=(0.4, 0.4), snr=15, outside="fat"
+    ),
+    "0.6 mm, SNR 25, cortex 2 mm, muscle": Bones(),
+    "0.6 mm, SNR 25, cortex 2 mm, muscle, gap 6 mm": Bones(gap_mm=6.0),
+    "0.5 x 1.0 mm, SNR 25, cortex 2 mm, muscle": Bones(pixel_mm=(0.5, 1.0)),
+    "0.8 mm, SNR 15, cortex 1 mm, muscle": Bones(cortex_mm=1.0, pixel_mm=(0.8, 0.8), snr=15),
+    "0.8 mm, SNR 40, cortex 1 mm, muscle": Bones(cortex_mm=1.0, pixel_mm=(0.8, 0.8), snr=40),
+    "0.8 mm, SNR 25, cortex 2 mm, 1 mm of fat, muscle": Bones(pixel_mm=(0.8, 0.8), outside="layer"),
+    "0.8 mm, SNR 15, cortex 3 mm, muscle": Bones(cortex_mm=3.0, pixel_mm=(0.8, 0.8), snr=15),
+    "1.2 mm, SNR 15, cortex 1 mm, fat": Bones(
+        cortex_mm=1.0, pixel_mm=(1.2, 1.2), snr=15, outside="fat"
+    ),
+    "1.2 mm, SNR 40, cortex 1 mm, muscle": Bones(cortex_mm=1.0, pixel_mm=(1.2, 1.2), snr=40),
+    "1.2 mm, SNR 25, cortex 2 mm, muscle": Bones(pixel_mm=(1.2, 1.2)),
+    "1.2 mm, SNR 15, cortex 3 mm, muscle": Bones(cortex_mm=3.0, pixel_mm=(1.2, 1.2), snr=15),
+}
+
+NO_CORTEX = [
+    Bones(has_cortex=(False, False), pixel_mm=(pixel, pixel), snr=snr, outside=outside)
+    for pixel in (0.4, 0.8, 1.2)
+    for snr in (15, 40)
+    for outside in ("muscle", "fat", "layer")
+]
+
+REAL_STARTS = 50
+
+
+def run(arguments):
+    """Print the tables."""
+    starts = max(10, min(arguments.draws // 8, 60))
+    _phantoms(starts)
+    _without_cortex(max(2, starts // 8))
+    _real(arguments.shared / "real_mri" / "sts_001")
+
+
+# --- phantoms -----------------------------------------------------------------------------------
+
+
+def snapped(bones, seed, jitter_mm=1.0):
+    """Return the bones in a random pose, the refined ends of jittered points, and the seconds."""
+    rng = np.random.default_rng(seed)
+    posed = bones.but(
+        offset_mm=tuple(rng.uniform(-1, 1, 2)),
+        turn_deg=rng.uniform(0, 90),
+        side=list(Side)[seed % 2],
+    )
+    volume, (first, second) = posed.volume(rng), posed.marks(rng, jitter_mm)
+    corner = tuple(float(x) for x in volume.affine[:3, 3])
+    gap = MarkedGap(first, second, (first.points_mm[0], second.points_mm[0]), corner)
+    begin = time.process_time()
+    (found,) = refinement.refine([gap], volume, REACH_MM)
+    return posed, found.ends, time.process_time() - begin
+
+
+def width_mm(points):
+    """Return the distance between two points, mm."""
+    return float(np.linalg.norm(np.subtract(*points)))
+
+
+def _phantoms(starts):
+    print(f"\nRefinement, T1-like phantoms, {starts} jittered starts a row (mm)\n")
+    print(
+        "| picture | SD as marked | SD refined, all | both ends refined | bias | SD | said SD "
+        "| CPU ms |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for name, bones in CASES.items():
+        marked, found, both, said, seconds = [], [], [], [], []
+        for seed in range(starts):
+            posed, ends, taken = snapped(bones, seed)
+            marked.append(width_mm([end.reader_mm for end in ends]) - posed.true_mm)
+            found.append(width_mm([end.point_mm for end in ends]) - posed.true_mm)
+            both.append(all(end.is_refined for end in ends))
+            if both[-1]:
+                said.append(np.hypot(ends[0].sd_mm, ends[1].sd_mm))
+            seconds.append(taken)
+        found, both = np.array(found), np.array(both)
+        print(
+            f"| {name} | {np.std(marked):.2f} | {found.std():.2f} | {both.mean():.0%} "
+            f"| {found[both].mean():+.2f} | {found[both].std():.2f} | {np.median(said):.2f} "
+            f"| {1e3 * np.median(seconds):.0f} |",
+            flush=True,
+        )
+
+
+def _without_cortex(starts):
+    moved = [
+        end.is_refined
+        for bones in NO_CORTEX
+        for seed in range(starts)
+        for end in snapped(bones, seed)[1]
+    ]
+    print(f"\nWithout a cortex {sum(moved)} of {len(moved)} ends were moved.")
+
+
+# --- a real study -------------------------------------------------------------------------------
+
+
+def _real(folder):
+    if not folder.is_dir():
+        print(f"\n{folder} is not there: no real study.")
+        return
+    config = Config()
+    study = pipeline.load_study(folder, config)
+    marked = landmarks.read(folder / "landmarks" / "native.json")
+    choices = pipeline.choose_series(study, marked, config)
+    series = {choice.role: choice.series for choice in choices if choice.series}
+    anatomy = next(iter(series.values()))
+    volume = loaders.load_volume(anatomy, near=[p for m in marked.landmarks for p in m.points_mm])
+    spaces, seconds = {}, []
+    for seed in range(REAL_STARTS):
+        moved = tuple(_jittered(marked.landmarks, anatomy.grid.affine, seed))
+        hip = Hip(marked.landmarks[0].side, moved, series, {})
+        begin = time.process_time()
+        refined = refinement.refine(measurements.gaps(hip, REACH_MM), volume, REACH_MM)
+        seconds.append(time.process_time() - begin)
+        for one in measurements.measure(dataclasses.replace(hip, refined=refined), config):
+            if isinstance(one, Measurement) and one.refined_ends:
+                both = all(end.is_refined for end in one.refined_ends)
+                spaces.setdefault(one.name, []).append((one.reader_value, one.value, both))
+    print(f"\nRefinement, sts_001, {REAL_STARTS} starts jittered by 1 mm (mm)\n")
+    print("| space | SD as marked | median refined | SD refined, all | both ends refined | SD |")
+    print("|---|---|---|---|---|---|")
+    for name, rows in spaces.items():
+        reader, found, both = np.array(rows).T
+        print(
+            f"| {name} | {reader.std():.2f} | {np.median(found):.2f} | {found.std():.2f} "
+            f"| {both.mean():.0%} | {found[both == 1].std():.2f} |"
+        )
+    n_gaps = len(measurements.gaps(hip, REACH_MM))
+    print(f"\n{1e3 * np.median(seconds):.0f} ms of CPU a hip, {n_gaps} gaps on its slices.")
+
+
+def _jittered(marks, affine, seed):
+    rng = np.random.default_rng(seed)
+    basis = geometry.plane_basis(affine)
+    for mark in marks:
+        if len(mark.points_mm) == 1:
+            moved = np.asarray(mark.points_mm[0]) + rng.normal(0, 1.0, 2) @ basis
+            yield dataclasses.replace(mark, points_mm=(tuple(float(x) for x in moved),))
+        else:
+            yield mark

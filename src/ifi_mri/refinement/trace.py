@@ -1,0 +1,334 @@
+"""Tracing an edge around a curve that lies near it: found, fitted, and believed or not."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ifi_mri.refinement import edge_model, edge_search
+from ifi_mri.refinement.edge_model import EdgeFit, FloatArray, Pixels, Start, Tissue
+from ifi_mri.refinement.edge_search import Band, Darkness, Path, Scores
+from ifi_mri.refinement.profiles import Curve, SlicePatch, pixels_beside, straightened
+
+#: Length of a traced edge to both sides, mm, and at least so many pixels: long enough to average
+#: noise, short enough for a bone's surface to bend smoothly.
+HALF_LENGTH_MM: Final = 4.0
+HALF_LENGTH_PIXELS: Final = 5.0
+
+#: Rays of the search lie a pixel apart, not closer than this; they are sampled at half a pixel
+#: within these limits, mm.
+_LEAST_SPACING_MM: Final = 0.4
+_SAMPLING_MM: Final = (0.2, 0.5)
+
+#: Texture of tissue as a fraction of its brightness: the least that counts as noise in the search;
+#: a fit sees half of it, for it averages.
+_TEXTURE: Final = 0.02
+_TEXTURE_IN_FIT: Final = 0.01
+
+#: Where the bone's own marrow is looked for: depth within the curve, and to both sides, mm.  The
+#: upper quartile, for some of it may be cortex or tendon.
+_MARROW_DEPTH_MM: Final = (4.0, 9.0)
+_MARROW_BESIDE_MM: Final = 2.0
+_MARROW_QUANTILE: Final = 0.75
+
+#: SD of the brightness of cortex as a fraction of its marrow: blood, fat and tendon in it.
+_DARKNESS_SD: Final = 0.25
+
+#: Below this share of the contrast between marrow and cortex there is no marrow behind the edge,
+#: and with less than a quarter of it the bone itself has ended.
+_LEAST_MARROW: Final = 0.55
+_NO_MARROW: Final = 0.25
+
+#: Rays beyond the end of an edge that tell why it ends.
+_RAYS_BEYOND: Final = 6
+
+#: A tendon is darker than this share of the patch's median brightness.
+_DARKEST_TENDON: Final = 0.65
+
+#: Fewest rays that make an edge.
+_LEAST_RAYS: Final = 4
+
+#: Another edge is one so far away, mm and pixels; from this share of the score either may be meant.
+_APART_MM: Final = 2.0
+_APART_PIXELS: Final = 2.0
+_RIVAL: Final = 0.6
+
+#: Growth of chi-square without the cortex, or without the layer of fat, that proves it: 3.5 and
+#: 3 SD.  A cortex is looked for where it fits best, so that chance has several tries.
+_PROOF: Final = 12.0
+_PROOF_OF_LAYER: Final = 9.0
+
+#: Noise that the plain model leaves over, in units of the image's, from which a layer is tried.
+_RESTLESS: Final = 1.15
+
+#: Where search and fit differ by more than this, mm or pixels, neither is believed.
+_AGREED_MM: Final = 0.5
+_AGREED_PIXELS: Final = 0.75
+
+#: A fit further away agrees with the search where the search finds its place this good, too: thick
+#: cortices look alike over a millimetre to a search; up to so many times the distance above.
+_AS_GOOD: Final = 0.6
+_AGREED_AT_MOST: Final = 3.0
+
+#: What the model itself is off by, in pixels (`scripts/bench/accuracy_refinement.py`): a point
+#: spread is no Gaussian.
+MODEL_SD_PIXELS: Final = 0.08
+
+
+class Unclear(Exception):  # noqa: N818 - an absence, not an error
+    """Says in a clause why no edge is believed; becomes a refusal."""
+
+
+class End(Enum):
+    """Why a traced edge ends where it does: the window's end, the bone's, or it faded."""
+
+    WINDOW = auto()
+    BONE = auto()
+    FADED = auto()
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """An edge that a search has found.
+
+    ``curve`` is the stretch of the searched curve that shows it, ``offset_mm`` (n,) its height
+    there; ``marrow`` the brightness of the bone's marrow, None for a tendon.
+    ``score`` (n, depths) says how well an edge would fit at all ``depths_mm`` (depths,).
+    """
+
+    curve: Curve
+    offset_mm: FloatArray
+    thickness_mm: float
+    marrow: float | None
+    ends: tuple[End, End]
+    score: FloatArray
+    depths_mm: FloatArray
+
+    def agrees(self, offset_mm: FloatArray, within_mm: float) -> npt.NDArray[np.bool_]:
+        """Return on which rays another edge is as good: near this one, or with nearly its score."""
+        rays = np.arange(len(offset_mm))
+        own = np.abs(self.depths_mm - self.offset_mm[:, None]).argmin(axis=1)
+        other = np.abs(self.depths_mm - offset_mm[:, None]).argmin(axis=1)
+        near = np.abs(offset_mm - self.offset_mm)
+        as_good = self.score[rays, other] >= _AS_GOOD * self.score[rays, own]
+        not_far = near <= _AGREED_AT_MOST * within_mm
+        return np.asarray((near <= within_mm) | (as_good & not_far), dtype=np.bool_)
+
+    @property
+    def places(self) -> FloatArray:
+        """The edge's places, shape (n, 2), smoothed by a cubic."""
+        along, degree = self.curve.along_mm, min(3, len(self.offset_mm) - 1)
+        smooth = np.polynomial.Polynomial.fit(along, self.offset_mm, degree)(along)
+        return np.asarray(self.curve.places + smooth[:, None] * self.curve.outward)
+
+
+@dataclass(frozen=True, eq=False)
+class Edge:
+    """A fitted edge: vertices, shape (n, 2), mm, the SD across it (n,), and what was fitted."""
+
+    places: FloatArray
+    sd_mm: FloatArray
+    fit: EdgeFit
+    found: Found
+    ends: tuple[End, End]
+
+
+def spacing_mm(patch: SlicePatch, outward: FloatArray) -> float:
+    """Return how far apart the rays across an edge are."""
+    return max(float(patch.widths_mm(outward)), _LEAST_SPACING_MM)
+
+
+def half_length_mm(patch: SlicePatch, outward: FloatArray) -> float:
+    """Return how far an edge is traced to both sides."""
+    return max(HALF_LENGTH_MM, HALF_LENGTH_PIXELS * float(patch.widths_mm(outward)))
+
+
+def find(
+    patch: SlicePatch,
+    curve: Curve,
+    tissue: Tissue,
+    reach_mm: tuple[float, float],
+    before: "Found | None" = None,
+) -> Found:
+    """Return the edge near a curve, or say why there is none.
+
+    Parameters
+    ----------
+    patch : SlicePatch
+    curve : Curve
+    tissue : Tissue
+    reach_mm : tuple of 2 floats
+        How far inward and outward of the curve the edge may lie.
+    before : Found or None
+        The same edge as it was found around another curve: its marrow is kept, and its cortex is
+        about as thick.
+
+    Raises
+    ------
+    Unclear
+        Too few rays beside one another show an edge, they show two, or the image ends.
+    """
+    band = _band(patch, curve, reach_mm)
+    if before is not None:
+        marrow = before.marrow
+    else:
+        marrow = _marrow(band) if tissue is Tissue.BONE else None
+    thickness_mm = before.thickness_mm if before is not None else None
+    scores = _scores(patch, band, curve, tissue, marrow, reach_mm, thickness_mm)
+    path = edge_search.best_path(scores, band)
+    marrow_share = _marrow_share(band, path, marrow)
+    run = edge_search.supported(path, marrow_share >= _LEAST_MARROW)
+    if run.stop - run.start < _LEAST_RAYS:
+        raise Unclear(_why_no_edge(tissue))
+    score = scores.score[run].copy()
+    if before is None and _rival(scores, band, path, run, _pixel_mm(patch, curve)) > _RIVAL:
+        raise Unclear("two edges lie there, and the picture does not say which is meant")
+    return Found(
+        curve=Curve(curve.places[run], curve.outward[run], curve.along_mm[run]),
+        offset_mm=path.offset_mm[run],
+        thickness_mm=path.thickness_mm,
+        marrow=marrow,
+        ends=(_end(marrow_share[: run.start][::-1]), _end(marrow_share[run.stop :])),
+        score=score,
+        depths_mm=band.depths_mm,
+    )
+
+
+def fitted(patch: SlicePatch, found: Found, tissue: Tissue, half_mm: float) -> Edge:
+    """Return the edge that a search found, fitted; Unclear where the fit wanders off."""
+    pixels = _pixels(patch, found, tissue, half_mm)
+    return _edge(patch, found, edge_model.fit_edge(pixels, tissue, _start(found)))
+
+
+def verdict(patch: SlicePatch, edge: Edge, tissue: Tissue, half_mm: float) -> Edge:
+    """Return an edge that is believed, fitted with a layer of fat outside where that is proven;
+    Unclear where no cortex is."""
+    start = _start(edge.found)._replace(offset_mm=edge.fit.offset_mm)
+    if tissue is Tissue.BONE:
+        start = start._replace(thickness_mm=float(np.median(edge.fit.thickness_mm)))
+    pixels = _pixels(patch, edge.found, tissue, half_mm)
+    if tissue is Tissue.BONE and edge_model.evidence_of_cortex(pixels, edge.fit, start) < _PROOF:
+        raise Unclear(_why_no_edge(tissue))
+    if edge.fit.noise > _RESTLESS * pixels.noise:
+        layered = edge_model.fit_edge(pixels, tissue, start, layered=True)
+        if edge_model.evidence_of_layer(pixels, tissue, layered, start) > _PROOF_OF_LAYER:
+            edge = _edge(patch, edge.found, layered)
+    return edge
+
+
+def _why_no_edge(tissue: Tissue) -> str:
+    if tissue is Tissue.BONE:
+        return "the picture shows no cortex with marrow behind it there"
+    return "the picture shows no dark tendon with an edge there"
+
+
+# --- the search ---------------------------------------------------------------------------------
+
+
+def _band(patch: SlicePatch, curve: Curve, reach_mm: tuple[float, float]) -> Band:
+    pixel = _pixel_mm(patch, curve)
+    step = float(np.clip(pixel / 2, *_SAMPLING_MM))
+    lowest = reach_mm[0] + max(edge_search.THICKNESSES_MM) + edge_search.MARROW_MM[1]
+    highest = reach_mm[1] + edge_model.OUTSIDE_MM
+    depths = np.arange(-np.ceil(lowest / step) - 1, np.ceil(highest / step) + 2) * step
+    shared = patch.noise.pixels_per_sample * pixel / step
+    noise = max(patch.noise.sd, _TEXTURE * patch.typical) * np.sqrt(shared)
+    if not noise > 0:
+        raise Unclear("the picture is black there")
+    return Band(straightened(patch, curve, depths), curve.along_mm, depths, float(noise))
+
+
+def _scores(
+    patch: SlicePatch,
+    band: Band,
+    curve: Curve,
+    tissue: Tissue,
+    marrow: float | None,
+    reach_mm: tuple[float, float],
+    thickness_mm: float | None,
+) -> Scores:
+    if marrow is None:
+        dark = Darkness(_DARKEST_TENDON * patch.typical, 0.0)
+    else:
+        floor = edge_model.NOISE_FLOOR * patch.noise.sd
+        expected = float(np.hypot(edge_model.DARK_FRACTION * marrow, floor))
+        dark = Darkness(expected, _DARKNESS_SD * marrow)
+    blur_mm = edge_model.BLUR_PIXELS * _pixel_mm(patch, curve)
+    scores = edge_search.scores(band, tissue, blur_mm, dark, thickness_mm)
+    beyond = (band.depths_mm < -reach_mm[0]) | (band.depths_mm > reach_mm[1])
+    scores.score[:, beyond] = -np.inf
+    return scores
+
+
+def _marrow(band: Band) -> float:
+    shallow, deep = _MARROW_DEPTH_MM
+    deep_enough = (band.depths_mm <= -shallow) & (band.depths_mm >= -deep)
+    near = band.values[np.abs(band.along_mm) <= _MARROW_BESIDE_MM][:, deep_enough]
+    if not np.isfinite(near).any():
+        raise Unclear("the image ends there")
+    return float(np.nanquantile(near, _MARROW_QUANTILE))
+
+
+def _marrow_share(band: Band, path: Path, marrow: float | None) -> FloatArray:
+    """Return for every ray how much of the bone's marrow lies behind the path, as a share of its
+    contrast with the cortex; 1 for a tendon, which has none."""
+    if marrow is None:
+        return np.ones(len(path.score))
+    along, contrast = edge_search.marrow_along(band, path), marrow - path.dark
+    return (along - path.dark) / contrast if contrast > 0 else np.zeros(len(along))
+
+
+def _rival(scores: Scores, band: Band, path: Path, run: slice, pixel_mm: float) -> float:
+    """Return the score of the next best edge as a share of the best one's."""
+    apart = max(_APART_MM, _APART_PIXELS * pixel_mm)
+    scores.score[np.abs(band.depths_mm - path.offset_mm[:, None]) < apart] = -np.inf
+    other = edge_search.best_path(scores, band)
+    return float(np.mean(other.score[run])) / max(float(np.mean(path.score[run])), 1.0)
+
+
+def _end(share_beyond: npt.NDArray[np.float64]) -> End:
+    if len(share_beyond) == 0:
+        return End.WINDOW
+    return End.BONE if share_beyond[:_RAYS_BEYOND].min() < _NO_MARROW else End.FADED
+
+
+# --- the fit ------------------------------------------------------------------------------------
+
+
+def _edge(patch: SlicePatch, found: Found, fit: EdgeFit) -> Edge:
+    """Return the stretch of a fitted edge on which search and fit agree."""
+    pixel = _pixel_mm(patch, found.curve)
+    agreed = found.agrees(fit.offset_mm, max(_AGREED_MM, _AGREED_PIXELS * pixel))
+    first, last = int(agreed.argmax()), len(agreed) - int(agreed[::-1].argmax())
+    if not agreed.any() or last - first < _LEAST_RAYS:
+        raise Unclear("the edge is blurred or bends too much to be placed")
+    ends = tuple(
+        End.FADED if cut and end is not End.BONE else end
+        for cut, end in zip((first > 0, last < len(agreed)), found.ends, strict=True)
+    )
+    places = found.curve.places + fit.offset_mm[:, None] * found.curve.outward
+    sd_mm = np.hypot(fit.sd_mm, MODEL_SD_PIXELS * pixel)
+    return Edge(places[first:last], sd_mm[first:last], fit, found, (ends[0], ends[1]))
+
+
+def _start(found: Found) -> Start:
+    thickness = max(found.thickness_mm, edge_search.THICKNESSES_MM[0])
+    return Start(found.curve.along_mm, found.offset_mm, thickness)
+
+
+def _pixels(patch: SlicePatch, found: Found, tissue: Tissue, half_mm: float) -> Pixels:
+    """Return the pixels that a fit may look at: those of its window, and some beyond it for an edge
+    that moves."""
+    pixel = _pixel_mm(patch, found.curve)
+    thickness = 1.5 * found.thickness_mm if tissue is Tissue.BONE else 0.0
+    low = found.offset_mm.min() - thickness - max(edge_model.INSIDE_MM, 1.5 * pixel) - 1.0
+    high = found.offset_mm.max() + max(2.5, edge_model.OUTSIDE_PIXELS * pixel) + 0.5
+    beside = pixels_beside(patch, found.curve, float(low), float(high))
+    noise = max(patch.noise.sd, _TEXTURE_IN_FIT * patch.typical)
+    return Pixels(*beside, half_mm, noise, patch.noise.pixels_per_sample)
+
+
+def _pixel_mm(patch: SlicePatch, curve: Curve) -> float:
+    return float(patch.widths_mm(curve.outward[len(curve.outward) // 2]))

@@ -1,0 +1,339 @@
+"""Ends snapped to cortex and tendon on slices whose edges are known."""
+
+import dataclasses
+from functools import cache
+
+import numpy as np
+import pytest
+from bones import Bones, volume_of
+from hips import at, hip, mark
+from hips import series as series_of
+
+from ifi_mri import measurements, refinement
+from ifi_mri.config import Config
+from ifi_mri.measurements import in_plane_distance, ischiofemoral_space
+from ifi_mri.model import Grid, Hip, Landmark, MarkedGap
+from ifi_mri.vocabulary import LandmarkName, Role, Side
+
+REACH_MM = 3.0
+
+
+def gap_of(volume, marks) -> MarkedGap:
+    """Return the line between two single clicks on the one slice of a volume."""
+    first, second = marks
+    corner = tuple(float(x) for x in volume.affine[:3, 3])
+    return MarkedGap(first, second, (first.points_mm[0], second.points_mm[0]), corner)
+
+
+def refined(bones: Bones, seed: int, jitter_mm: float = 1.0):
+    """Return the ends of a gap after jittered clicks on a noisy slice."""
+    rng = np.random.default_rng(seed)
+    volume = bones.volume(rng)
+    (found,) = refinement.refine([gap_of(volume, bones.marks(rng, jitter_mm))], volume, REACH_MM)
+    return found.ends
+
+
+def width_mm(points) -> float:
+    return float(np.linalg.norm(np.subtract(*points)))
+
+
+@cache
+def errors(bones: Bones, n: int = 8):
+    """Return what clicks and refined ends are off by over several jittered starts, mm, and whether
+    both ends were refined, arrays of shape (n,)."""
+    rows = []
+    for seed in range(n):
+        turned = bones.but(
+            turn_deg=90 * seed / n, side=list(Side)[seed % 2], offset_mm=(0.1 * seed, -0.07 * seed)
+        )
+        ends = refined(turned, seed)
+        rows.append(
+            (
+                width_mm([end.reader_mm for end in ends]) - turned.true_mm,
+                width_mm([end.point_mm for end in ends]) - turned.true_mm,
+                all(end.is_refined for end in ends),
+            )
+        )
+    return np.array(rows).T
+
+
+@pytest.mark.parametrize(
+    "bones",
+    [
+        Bones(),
+        Bones(cortex_mm=1.0, pixel_mm=(0.4, 0.4), snr=15),
+        Bones(cortex_mm=3.0, pixel_mm=(0.4, 0.4), snr=15, outside="fat"),
+        Bones(cortex_mm=1.0, pixel_mm=(1.2, 1.2), snr=40),
+        Bones(pixel_mm=(0.5, 1.0), snr=25),
+        Bones(gap_mm=6.0, outside="fat"),
+    ],
+    ids=["0.6", "thin", "thick in fat", "coarse", "anisotropic", "narrow in fat"],
+)
+def test_refined_widths_are_those_of_the_shapes_whatever_was_clicked(bones):
+    clicked, found, both = errors(bones)
+
+    assert both.mean() >= 0.75
+    assert abs(found[both == 1].mean()) < 0.2
+    assert found[both == 1].std() < clicked.std() / 3
+
+
+def test_refinement_also_slides_along_the_edge_to_where_it_is_narrowest():
+    bones = Bones(outside="fat")
+    marks = bones.marks()
+    tangent = np.array([0.0, 1.0])
+    moved = [
+        dataclasses.replace(
+            one, points_mm=(tuple(float(x) for x in bones.to_patient(place + 2.0 * tangent)),)
+        )
+        for one, place in zip(marks, bones.nearest, strict=True)
+    ]
+    volume = bones.volume(np.random.default_rng(1))
+
+    (found,) = refinement.refine([gap_of(volume, moved)], volume, REACH_MM)
+
+    assert all(end.is_refined for end in found.ends)
+    ends = np.array([end.point_mm for end in found.ends])
+    assert width_mm(ends) == pytest.approx(bones.true_mm, abs=0.1)
+    assert np.linalg.norm(ends - [one.points_mm[0] for one in moved], axis=1).min() > 1.0
+
+
+@pytest.mark.parametrize("outside", ["muscle", "fat", "layer"])
+@pytest.mark.parametrize("pixel_mm", [0.6, 1.2])
+def test_without_a_cortex_an_end_stays_where_it_was_marked(outside, pixel_mm):
+    bones = Bones(has_cortex=(False, True), outside=outside, pixel_mm=(pixel_mm, pixel_mm))
+
+    for seed in range(3):
+        ischium, _ = refined(bones, seed)
+
+        assert not ischium.is_refined
+        assert ischium.point_mm == ischium.reader_mm
+        assert ischium.edge_mm == ()
+        assert ischium.sd_mm is None
+
+
+def test_where_one_end_stays_the_other_ones_edge_is_measured_from_it():
+    bones = Bones(has_cortex=(False, True), outside="fat")
+
+    ischium, femur = refined(bones, 1)
+
+    assert not ischium.is_refined
+    assert "no cortex" in ischium.reason
+    assert femur.is_refined
+    edge = np.array(femur.edge_mm)
+    nearest = np.linalg.norm(edge - ischium.point_mm, axis=1).min()
+    assert width_mm([ischium.point_mm, femur.point_mm]) <= nearest + 1e-9
+
+
+def test_an_edge_further_away_than_the_reach_is_not_taken():
+    bones = Bones(outside="fat")
+    marks = bones.marks()
+    inward = bones.to_patient(bones.nearest[0] - [6.0, 0.0])
+    far = dataclasses.replace(marks[0], points_mm=(tuple(float(x) for x in inward),))
+    volume = bones.volume(np.random.default_rng(1))
+
+    (found,) = refinement.refine([gap_of(volume, (far, marks[1]))], volume, REACH_MM)
+
+    assert not found.ends[0].is_refined
+
+
+def test_a_slice_of_noise_moves_nothing():
+    bones = Bones()
+    rng = np.random.default_rng(1)
+    noise = np.hypot(1 + rng.normal(0, 0.04, bones.shape), rng.normal(0, 0.04, bones.shape))
+    volume = volume_of(400 * noise, bones.affine)
+
+    (found,) = refinement.refine([gap_of(volume, bones.marks(rng, 1.0))], volume, REACH_MM)
+
+    assert [end.is_refined for end in found.ends] == [False, False]
+
+
+@pytest.mark.parametrize("image", [0.0, 7.0, np.nan], ids=["black", "flat", "no numbers"])
+def test_a_slice_without_a_picture_moves_nothing_and_raises_nothing(image):
+    bones = Bones()
+    volume = volume_of(np.full(bones.shape, image), bones.affine)
+
+    (found,) = refinement.refine([gap_of(volume, bones.marks())], volume, REACH_MM)
+
+    assert all(end.reason for end in found.ends)
+
+
+@pytest.mark.parametrize("cut", [0, 3, 12, 30])
+def test_points_near_or_beyond_the_border_of_the_image_raise_nothing(cut):
+    bones = Bones(turn_deg=0.0)
+    image = np.array(bones.clean * 400)
+    marks = bones.marks()
+    column = int(np.linalg.solve(bones.affine, [*marks[0].points_mm[0], 1])[2])
+    volume = volume_of(image[:, : max(column + 1 - cut, 1)], bones.affine)
+
+    (found,) = refinement.refine([gap_of(volume, marks)], volume, REACH_MM)
+
+    assert not all(end.is_refined for end in found.ends)
+
+
+def test_points_almost_upon_one_another_have_no_direction_and_stay():
+    bones = Bones()
+    first, second = bones.marks()
+    second = dataclasses.replace(second, points_mm=first.points_mm)
+    volume = bones.volume()
+
+    (found,) = refinement.refine([gap_of(volume, (first, second))], volume, REACH_MM)
+
+    assert [end.reason for end in found.ends] == ["the points lie less than 1 mm apart"] * 2
+
+
+def test_the_said_sd_of_an_edge_is_what_it_scatters_by():
+    """Over several pixel sizes the errors are as large as said, within a third."""
+    ratio = []
+    for bones in (Bones(), Bones(pixel_mm=(0.8, 0.8), cortex_mm=1.5)):
+        for seed in range(10):
+            turned = bones.but(turn_deg=9.0 * seed, offset_mm=(0.1 * seed, 0.05 * seed))
+            ends = refined(turned, seed)
+            if all(end.is_refined for end in ends):
+                error = width_mm([end.point_mm for end in ends]) - turned.true_mm
+                ratio.append(error / np.hypot(ends[0].sd_mm, ends[1].sd_mm))
+
+    assert len(ratio) >= 15
+    assert 0.4 < np.sqrt(np.mean(np.square(ratio))) < 1.33
+
+
+# --- in a measurement ---------------------------------------------------------------------------
+
+
+def measured_hip(bones: Bones, marks) -> tuple[Hip, Hip]:
+    """Return the hip of a slice of bones as marked, and with refined ends."""
+    rng = np.random.default_rng(3)
+    volume = bones.volume(rng)
+    grid = Grid.from_affine(volume.affine, volume.voxels.shape)
+    anatomy = series_of(affine=volume.affine, shape=volume.voxels.shape)
+    assert anatomy.grid == grid
+    as_marked = Hip(bones.side, tuple(marks), {Role.ANATOMY: anatomy}, {})
+    gaps = measurements.gaps(as_marked, REACH_MM)
+    return as_marked, dataclasses.replace(
+        as_marked, refined=refinement.refine(gaps, volume, REACH_MM)
+    )
+
+
+def test_the_readers_value_and_points_stay_beside_the_refined_ones():
+    bones = Bones()
+    marks = bones.marks(np.random.default_rng(11), 1.0)
+    as_marked, snapped = measured_hip(bones, marks)
+
+    (before,), (after,) = (
+        ischiofemoral_space.measure(one, Config()) for one in (as_marked, snapped)
+    )
+
+    assert after.reader_value == pytest.approx(before.value)
+    assert after.value == pytest.approx(bones.true_mm, abs=0.25)
+    assert [end.reader_mm for end in after.refined_ends] == [one.points_mm[0] for one in marks]
+    assert [end.point_mm for end in after.refined_ends] == list(after.points_mm)
+    assert "edges found in the picture" in after.method
+    assert before.reader_value is None
+    assert before.refined_ends == ()
+
+
+def test_a_refined_space_is_as_uncertain_as_its_edges_not_as_a_click():
+    bones = Bones()
+    as_marked, snapped = measured_hip(bones, bones.marks(np.random.default_rng(11), 1.0))
+
+    (before,), (after,) = (
+        ischiofemoral_space.measure(one, Config()) for one in (as_marked, snapped)
+    )
+
+    assert after.sources[0].name == "edge fit"
+    assert after.sd < before.sd / 3
+
+
+def test_outlines_are_refined_from_where_they_come_nearest():
+    bones = Bones(outside="fat")
+    marks = []
+    for name, edge in zip(
+        (LandmarkName.ISCHIAL_TUBEROSITY, LandmarkName.LESSER_TROCHANTER),
+        bones.nearest,
+        strict=True,
+    ):
+        drawn = edge + np.array([[0.6, -4.0], [0.6, 0.0], [0.6, 4.0]])
+        points = tuple(tuple(float(x) for x in place) for place in bones.to_patient(drawn))
+        marks.append(Landmark(name, bones.side, points))
+    _, snapped = measured_hip(bones, marks)
+
+    (after,) = ischiofemoral_space.measure(snapped, Config())
+
+    assert after.value == pytest.approx(bones.true_mm, abs=0.15)
+
+
+def test_every_pair_that_a_space_may_lie_between_is_looked_at():
+    marks = (
+        mark("ischial_tuberosity", at(2, 100, 50)),
+        mark("lesser_trochanter", at(2, 88, 41)),
+        mark("hamstring_origin", at(2, 98, 52)),
+        mark("iliopsoas_tendon", at(2, 90, 44)),
+    )
+
+    pairs = {(gap.near.name, gap.far.name) for gap in measurements.gaps(hip(*marks), 10.0)}
+
+    assert pairs == {
+        ("ischial_tuberosity", "lesser_trochanter"),
+        ("hamstring_origin", "iliopsoas_tendon"),
+        ("hamstring_origin", "lesser_trochanter"),
+    }
+
+
+def test_a_hip_that_cannot_be_measured_has_nothing_to_refine():
+    ends = in_plane_distance.SpaceEnds(
+        LandmarkName.ISCHIAL_TUBEROSITY, (LandmarkName.LESSER_TROCHANTER,)
+    )
+    apart = (
+        mark("ischial_tuberosity", at(2, 100, 50)),
+        mark("lesser_trochanter", at(4, 88, 41)),
+    )
+
+    assert in_plane_distance.marked_gaps(hip(*apart), ends, 6.0) == ()
+    assert in_plane_distance.marked_gaps(hip(apart[0]), ends, 6.0) == ()
+
+
+# --- what the report says -----------------------------------------------------------------------
+
+
+def told(bones: Bones, seed: int = 11):
+    marks = bones.marks(np.random.default_rng(seed), 1.0)
+    _, snapped = measured_hip(bones, marks)
+    space = ischiofemoral_space.measure(snapped, Config())
+    return {one.code: one.text for one in refinement.cautions(space, 0.75)}
+
+
+def test_a_report_says_what_was_refined_and_what_it_was():
+    texts = told(Bones())
+
+    assert set(texts) == {"refined"}
+    assert "between the points as marked it is" in texts["refined"]
+    assert "ischial tuberosity" in texts["refined"]
+
+
+def test_a_report_says_what_was_not_refined_and_why():
+    texts = told(Bones(has_cortex=(False, False), outside="fat"))
+
+    assert set(texts) == {"not_refined"}
+    assert "stays where it was marked" in texts["not_refined"]
+    assert "no cortex" in texts["not_refined"]
+
+
+def test_nothing_is_said_where_nothing_was_looked_for():
+    as_marked, _ = measured_hip(Bones(), Bones().marks())
+
+    assert list(refinement.cautions(ischiofemoral_space.measure(as_marked, Config()), 0.75)) == []
+
+
+class TwoLines(Bones):
+    """Bones with a second dark line 1.5 mm outside of their cortex, as bright between as marrow."""
+
+    def tissue(self, x, y):
+        """Return the brightness at places of the shapes' frame."""
+        image, apart = super().tissue(x, y), np.minimum(self.ischium(x, y), self.femur(x, y))
+        image = np.where((apart > 1.5) & (apart < 3.5), 0.15, image)
+        return np.where((apart > 0) & (apart <= 1.5), 1.0, image)
+
+
+def test_where_two_edges_may_be_meant_none_is_taken():
+    reasons = [end.reason for seed in range(6) for end in refined(TwoLines(turn_deg=30.0), seed)]
+
+    assert any("two edges" in reason for reason in reasons)
