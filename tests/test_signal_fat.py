@@ -1,15 +1,11 @@
-"""Fat fractions and fat suppression, where the fat is known; area and volume."""
+"""Fat fractions and fat suppression, where the fat is known."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hips import AFFINE, box
 from signal_makers import FLUID, T1, Scan, make
 
-from ifi_mri.signal.bulk import bulk, side_difference
-from ifi_mri.signal.estimates import normal_estimate
 from ifi_mri.signal.fat import (
     fat_fraction_dixon,
     fat_fraction_t1,
@@ -18,7 +14,7 @@ from ifi_mri.signal.fat import (
 )
 from ifi_mri.signal.quadratus import muscle_signal
 from ifi_mri.signal.regions import NotAssessable
-from ifi_mri.signal.settings import BulkSettings, FatSettings, MuscleSignalSettings
+from ifi_mri.signal.settings import FatSettings, MuscleSignalSettings
 
 SETTINGS = MuscleSignalSettings()
 WATER = {**FLUID, "fat": 0.0, "marrow": 0.05, "skin": 0.3}
@@ -136,51 +132,36 @@ def test_lost_fat_suppression_is_seen_in_an_outline_of_fat_alone():
     assert muscle_signal(made.volume, made.quadratus, made.reference).suppression is None
 
 
-# --- area and volume ----------------------------------------------------------------------------
+def test_values_that_are_no_numbers_have_no_fat_fraction():
+    made = make(Scan(seed=3), contrast=T1)
+    voxels = np.array(made.volume.voxels)
+    voxels[4, ::7, ::5] = np.inf
+    broken = replace(made.volume, voxels=voxels)
+
+    with pytest.raises(NotAssessable, match="no finite numbers"):
+        fat_fraction_t1(broken, made.quadratus, made.reference, made.fat, SETTINGS)
 
 
-def boxes(*slices, width=40.0):
-    return tuple(box("quadratus_femoris", k, 40, 40, width, 16) for k in slices)
+@pytest.mark.parametrize(("which", "value"), [("water", 0.0), ("fat", 0.0), ("fat", 7.0)])
+def test_an_empty_dixon_image_is_no_image(which, value):
+    images = {
+        "water": make(Scan(seed=3), contrast=WATER),
+        "fat": make(Scan(seed=4), contrast=FAT),
+    }
+    quadratus = images["water"].quadratus
+    volumes = {name: made.volume for name, made in images.items()}
+    volumes[which] = replace(volumes[which], voxels=np.full_like(volumes[which].voxels, value))
+
+    with pytest.raises(NotAssessable, match=f"Dixon {which} image has one value throughout"):
+        fat_fraction_dixon(volumes["water"], volumes["fat"], quadratus, SETTINGS)
 
 
-def test_area_and_volume_are_those_of_the_outlines():
-    found = bulk((*boxes(1, 2), *boxes(3, width=20.0)), AFFINE, BulkSettings())
+def test_next_to_no_fat_is_never_less_than_none():
+    water = make(Scan(seed=3), contrast=WATER)
+    rng = np.random.default_rng(0)
+    noise = replace(
+        water.volume, voxels=rng.normal(-0.2, 1, water.volume.voxels.shape).astype(np.float32)
+    )
+    found = fat_fraction_dixon(water.volume, noise, water.quadratus, SETTINGS)
 
-    assert found.area_mm2.value == pytest.approx(640.0)
-    assert found.volume_ml.value == pytest.approx((640 + 640 + 320) * 5 / 1000)
-    assert [area for _, area in found.areas_mm2] == pytest.approx([640, 640, 320])
-    # outlines err by 0.75 mm over 10 mm of their 112 mm
-    assert found.area_mm2.sd == pytest.approx(0.75 * math.sqrt(112 * 10))
-    assert found.n_interpolated == 0
-
-
-def test_slices_left_out_are_interpolated_and_counted():
-    found = bulk(boxes(1, 4), AFFINE, BulkSettings())
-
-    assert found.volume_ml.value == pytest.approx(640 * 4 * 5 / 1000)
-    assert found.n_interpolated == 2
-
-
-def test_the_ends_of_the_stack_leave_the_volume_open():
-    one = bulk(boxes(2), AFFINE, BulkSettings(outline_sd_mm=1e-6))
-
-    assert one.volume_ml.sd == pytest.approx(0.640 * 5 / math.sqrt(12) * math.sqrt(2), rel=1e-3)
-
-
-def test_an_open_outline_has_no_area():
-    with pytest.raises(NotAssessable, match="closed"):
-        bulk([replace(boxes(2)[0], closed=False)], AFFINE, BulkSettings())
-    with pytest.raises(NotAssessable, match="no outline"):
-        bulk([], AFFINE, BulkSettings())
-
-
-def test_the_difference_between_sides_has_a_sign_and_an_interval():
-    found = side_difference(normal_estimate(20.0, 1.0), normal_estimate(25.0, 1.0))
-
-    assert found.value == pytest.approx(5 / 22.5)
-    assert found.low < found.value < found.high
-    assert side_difference(
-        normal_estimate(25.0, 1.0), normal_estimate(20.0, 1.0)
-    ).value == pytest.approx(-found.value)
-    with pytest.raises(NotAssessable):
-        side_difference(normal_estimate(0.0, 1.0), normal_estimate(0.0, 1.0))
+    assert found.fraction.low == found.fraction.value == 0.0

@@ -4,20 +4,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from ifi_mri.signal.estimates import Estimate, normal_estimate
+from ifi_mri.signal.estimates import normal_estimate
 from ifi_mri.signal.grade import grade_of, judge, status_of
 from ifi_mri.signal.settings import FatSettings, OedemaSettings
 from ifi_mri.vocabulary import Status
 
 SETTINGS = OedemaSettings()
-
-
-class Extent:
-    """What the rule looks at."""
-
-    def __init__(self, extent: Estimate, ratio: float | None):
-        self.extent = extent
-        self.ratio = None if ratio is None else normal_estimate(ratio, 0.01)
 
 
 @pytest.mark.parametrize(
@@ -43,8 +35,8 @@ def test_grade_1_needs_a_bright_region_to_be_present(grade, ratio, status):
 
 
 def test_the_uncertainty_of_the_grade_is_in_view():
-    near_the_edge = judge(Extent(normal_estimate(0.10, 0.02, at_least=0), 2.0), SETTINGS)
-    clear = judge(Extent(normal_estimate(0.30, 0.02), 2.0), SETTINGS)
+    near_the_edge = judge(normal_estimate(0.10, 0.02, at_least=0), 2.0, SETTINGS)
+    clear = judge(normal_estimate(0.30, 0.02), 2.0, SETTINGS)
 
     assert near_the_edge.grade_range == (1, 2)
     assert near_the_edge.probability == pytest.approx(0.5, abs=1e-6)
@@ -53,12 +45,12 @@ def test_the_uncertainty_of_the_grade_is_in_view():
 
 
 def test_without_a_region_grade_1_is_equivocal():
-    assert judge(Extent(normal_estimate(0.05, 0.01), None), SETTINGS).status is Status.INDETERMINATE
+    assert judge(normal_estimate(0.05, 0.01), 1.0, SETTINGS).status is Status.INDETERMINATE
 
 
 @pytest.mark.parametrize(("reader", "agrees"), [(None, None), (2, True), (1, False)])
 def test_the_readers_grade_is_compared_and_never_taken_over(reader, agrees):
-    found = judge(Extent(normal_estimate(0.30, 0.02), 2.0), SETTINGS, reader)
+    found = judge(normal_estimate(0.30, 0.02), 2.0, SETTINGS, reader)
 
     assert (found.grade, found.agrees_with_reader) == (2, agrees)
 

@@ -10,12 +10,11 @@ from signal_makers import T1, Oedema, Scan, make, read_again
 
 from ifi_mri.model import Volume
 from ifi_mri.signal import oedema as oedema_of
-from ifi_mri.signal import relative as relative_to
 from ifi_mri.signal.place import Zone, zone_of
 from ifi_mri.signal.quadratus import muscle_signal
 from ifi_mri.signal.raised import continued, share_of
 from ifi_mri.signal.regions import NotAssessable, Region
-from ifi_mri.signal.settings import MuscleSignalSettings, PlaceSettings
+from ifi_mri.signal.settings import MuscleSignalSettings, PlaceSettings, RegionSettings
 from ifi_mri.vocabulary import Status
 
 
@@ -237,16 +236,28 @@ def test_oedema_at_the_femur_lies_at_the_junction_and_high_up_elsewhere():
 
 
 @pytest.mark.parametrize(
-    ("distance", "level", "share", "zone"),
+    ("extent", "distance", "level", "share", "zone"),
     [
-        (10.0, 10.0, 0.75, Zone.NARROWEST),
-        (10.1, 0.0, 0.5, Zone.ELSEWHERE),
-        (0.0, -10.1, 0.5, Zone.ELSEWHERE),
-        (0.0, 0.0, 0.76, Zone.JUNCTION),
+        (0.1, 10.0, 10.0, 0.75, Zone.NARROWEST),
+        (0.1, 10.1, 0.0, 0.5, Zone.ELSEWHERE),
+        (0.1, 0.0, -10.1, 0.5, Zone.ELSEWHERE),
+        (0.1, 0.0, 0.0, 0.76, Zone.JUNCTION),
+        (0.5, 0.0, 0.0, 0.5, Zone.NARROWEST),
+        (0.501, 0.0, 0.0, 0.76, Zone.THROUGHOUT),
     ],
 )
-def test_zones_end_where_the_settings_say(distance, level, share, zone):
-    assert zone_of(distance, level, share, PlaceSettings()) is zone
+def test_zones_end_where_the_settings_say(extent, distance, level, share, zone):
+    assert zone_of(extent, distance, level, share, PlaceSettings()) is zone
+
+
+def test_in_a_narrow_space_the_muscles_length_says_where_its_junction_is(focal):
+    start, end = focal.space_line_mm
+    middle, narrow = (start + end) / 2, 11 / np.linalg.norm(end - start)
+    line = np.array([middle - narrow / 2 * (end - start), middle + narrow / 2 * (end - start)])
+    belly, at_femur = (make(Scan(), Oedema("focal", 2.5, 0.06, (x, 0.0, 0.0))) for x in (0.0, 16.0))
+
+    assert measured(replace(belly, space_line_mm=line)).place.zone is Zone.NARROWEST
+    assert measured(replace(at_femur, space_line_mm=line)).place.zone is Zone.JUNCTION
 
 
 def test_without_the_line_of_the_space_there_is_no_place_but_there_is_spread():
@@ -301,28 +312,6 @@ def test_cavalieri_has_no_doubt_about_an_even_stack_and_much_about_a_lone_slice(
     assert oedema_of.cavalieri_sd(even) < 0.1 * even.sum()
 
 
-def test_the_ratio_between_sides_carries_both_errors(focal, normal):
-    left, right = measured(focal).ratio, measured(normal).ratio
-    found = relative_to.side_to_side(left, right)
-
-    assert found.value == pytest.approx(left.value / right.value)
-    assert found.sd / found.value == pytest.approx(
-        np.hypot(left.sd / left.value, right.sd / right.value)
-    )
-
-
-def test_the_histogram_and_the_z_map_are_those_of_the_read_voxels(normal):
-    found = measured(normal)
-    edges = np.linspace(0, 3, 31)
-    shares = relative_to.histogram(found.relative, found.muscle, edges)
-
-    assert sum(shares) == pytest.approx(1.0)
-    assert edges[int(np.argmax(shares))] == pytest.approx(1.0, abs=0.11)
-    z = found.relative.z()[found.reference.inner]
-    assert np.median(z) == pytest.approx(0.0, abs=0.05)
-    assert z.std() == pytest.approx(1.0, abs=0.1)
-
-
 # --- what cannot be measured --------------------------------------------------------------------
 
 
@@ -335,19 +324,17 @@ def test_pictures_without_signal_or_numbers_are_not_assessable(normal, voxels, w
         measured(changed(normal, lambda v: np.full_like(v, voxels)))
 
 
-def test_a_perfect_picture_without_noise_is_measured():
-    made = make(Scan(snr=None, correlation_px=0.0), Oedema("focal", 2.0, 0.2))
+def test_a_picture_with_next_to_no_noise_is_measured():
+    made = make(Scan(snr=5000.0, correlation_px=0.0), Oedema("focal", 2.0, 0.2))
     found = measured(made)
 
     assert found.oedema.extent.value == pytest.approx(0.2, abs=0.02)
     assert found.oedema.ratio.value == pytest.approx(2.0, abs=0.01)
 
 
-def test_a_constant_picture_is_normal_and_nothing_breaks(normal):
-    found = measured(changed(normal, lambda v: np.full_like(v, 50.0)))
-
-    assert found.ratio.value == pytest.approx(1.0)
-    assert found.judgement.status is Status.ABSENT
+def test_a_constant_picture_is_no_image(normal):
+    with pytest.raises(NotAssessable, match="one value throughout"):
+        measured(changed(normal, lambda v: np.full_like(v, 50.0)))
 
 
 def test_missing_outlines_are_named(normal):
@@ -409,3 +396,24 @@ def test_the_settings_move_what_they_name(focal):
     assert extent(threshold_sd=9).n_above < extent().n_above
     assert extent(min_excess=0.9).yardstick.threshold == pytest.approx(1.9)
     assert extent(min_excess=0.99, seed_sd=80).ratio is None
+
+
+def test_the_line_of_the_space_follows_the_outlines_when_they_are_moved():
+    scan, there = Scan(snr=25, seed=7), Oedema("focal", 2.5, 0.1, (0.0, 0.0, 0.0))
+    still, shifted = make(scan, there), make(replace(scan, shift_mm=(4.0, 3.0)), there)
+    anatomy = make(replace(scan, seed=8), contrast=T1).volume
+    follow = MuscleSignalSettings(regions=RegionSettings(apply_shift=True))
+    places = [
+        muscle_signal(
+            made.volume,
+            still.quadratus,
+            still.reference,
+            follow,
+            anatomy=anatomy,
+            space_line_mm=still.space_line_mm,
+        ).place
+        for made in (still, shifted)
+    ]
+
+    assert places[1].distance_mm.value == pytest.approx(places[0].distance_mm.value, abs=0.7)
+    assert places[1].share_to_femur == pytest.approx(places[0].share_to_femur, abs=0.03)

@@ -1,11 +1,13 @@
 """The coil's field, fitted on muscle, against the field that was laid on."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from signal_makers import T1, Oedema, Scan, make
 
+from ifi_mri.signal.quadratus import muscle_signal
 from ifi_mri.signal.regions import cut_out, region
 from ifi_mri.signal.settings import RegionSettings, ShadingSettings
 from ifi_mri.signal.shading import fit_shading, no_shading
@@ -99,3 +101,36 @@ def test_a_field_that_would_be_a_guess_is_not_made():
 
 def test_no_shading_is_even():
     assert (no_shading((2, 3, 4)).field == np.ones((2, 3, 4))).all()
+
+
+def test_the_field_that_a_report_keeps_is_the_one_that_was_taken_out():
+    made = make(Scan(snr=30, shading=0.5, seed=3))
+    found = muscle_signal(made.volume, made.quadratus, made.reference)
+    kept = found.shading.polynomial
+    whole = kept.on(made.volume.affine, made.volume.voxels.shape[1:])
+    _, row, column = found.image.first
+    n_rows, n_columns = found.shading.field.shape[1:]
+
+    assert found.shading.is_applied
+    assert whole[row : row + n_rows, column : column + n_columns] == pytest.approx(
+        found.shading.field[0], rel=1e-9
+    )
+
+
+def test_places_without_a_number_take_no_part_in_the_fit():
+    made = make(Scan(snr=30, shading=0.4, seed=3))
+    points = np.concatenate([mark.points_mm for mark in (*made.quadratus, *made.reference)])
+    box = cut_out(made.volume, points, 3.0)
+    voxels = np.array(made.volume.voxels)
+    outside = np.ones(voxels.shape, dtype=bool)
+    first, shape = box.first, box.voxels.shape
+    outside[:, first[1] : first[1] + shape[1], first[2] : first[2] + shape[2]] = False
+    voxels[outside & (np.random.default_rng(1).random(voxels.shape) < 0.01)] = np.inf
+    holes = replace(made.volume, voxels=voxels)
+    whole, torn = (
+        muscle_signal(volume, made.quadratus, made.reference).shading
+        for volume in (made.volume, holes)
+    )
+
+    assert torn.gain == pytest.approx(whole.gain, abs=0.02)
+    assert np.isfinite(torn.field).all()

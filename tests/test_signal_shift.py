@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from signal_makers import T1, TURN, Oedema, Scan, make
 
+from ifi_mri.model import Volume
+from ifi_mri.signal import shift
 from ifi_mri.signal.quadratus import muscle_signal
 from ifi_mri.signal.regions import NotAssessable
 from ifi_mri.signal.settings import MuscleSignalSettings, ShiftSettings
@@ -73,3 +75,19 @@ def test_the_shift_is_reported_and_applied_only_when_asked():
     before = left.muscle.inner.any(axis=(0, 2)).nonzero()[0] + left.image.first[1]
     after = followed.muscle.inner.any(axis=(0, 2)).nonzero()[0] + followed.image.first[1]
     assert after.min() - before.min() == pytest.approx(3.5 / 1.1, abs=1)
+
+
+@pytest.mark.parametrize("margin_mm", [0.0, 60.0])
+def test_a_grid_along_the_pixels_is_read_as_any_other(monkeypatch, margin_mm):
+    affine = np.array([[0, 0, 0.7, -20], [0, 0.9, 0, 5], [4, 0, 0, 3], [0, 0, 0, 1.0]])
+    voxels = np.random.default_rng(0).normal(size=(3, 40, 50)).astype(np.float32)
+    volume = Volume(voxels, affine, None, "1", ())
+    right = np.arange(-15.0 - margin_mm, 10.0 + margin_mm, 0.8)
+    down = np.arange(8.0 - margin_mm, 30.0 + margin_mm, 0.8)
+    grid = np.zeros((len(down), len(right), 3))
+    grid[..., 0], grid[..., 1], grid[..., 2] = right, down[:, None], 8.0
+    fast = shift.sampled(volume, grid)
+    monkeypatch.setattr(shift, "_is_upright", lambda _: False)
+
+    np.testing.assert_allclose(fast, shift.sampled(volume, grid), atol=1e-9)
+    assert np.isnan(fast).any() == (margin_mm > 0)

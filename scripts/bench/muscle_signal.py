@@ -31,6 +31,13 @@ from ifi_mri.vocabulary import LandmarkName, Role, Side, Status  # noqa: E402
 
 SETTINGS = MuscleSignalSettings()
 
+#: Shading across the field of view from which a case counts as strongly shaded.
+STRONG_SHADING = 0.4
+
+#: Regions below this lie on two or three slices 5 to 6 mm apart, which alone leave a tenth of the
+#: volume open (Cavalieri's estimate).
+SMALL_ML = 1.5
+
 
 @dataclass(frozen=True)
 class Result:
@@ -274,7 +281,17 @@ def rows_of_normals(name: str, results: Sequence[Result]) -> Iterable[tuple[str,
         "at most 4 %",
         share(r.status == Status.INDETERMINATE for r in results),
     )
-    yield f"{name}: ratio, |error|", "", spread_of(abs(r.ratio - 1) * 100 for r in results) + " %"
+    yield (
+        f"{name}: ratio, absolute error",
+        "",
+        spread_of(abs(r.ratio - 1) * 100 for r in results) + " %",
+    )
+    shaded = [r for r in results if r.shading >= STRONG_SHADING]
+    yield (
+        f"{name}: ratio within 5 %, shading 40 to 50 % (n = {len(shaded)})",
+        "all",
+        share(abs(r.ratio - 1) <= 0.05 for r in shaded),
+    )
 
 
 def rows_of_oedema(name: str, results: Sequence[Result]) -> Iterable[tuple[str, str, str]]:
@@ -286,7 +303,7 @@ def rows_of_oedema(name: str, results: Sequence[Result]) -> Iterable[tuple[str, 
         share(abs(r.extent - r.true_extent) <= 0.04 for r in bright),
     )
     yield (
-        f"{name}: extent, |error|",
+        f"{name}: extent, absolute error",
         "4 points",
         spread_of(100 * abs(r.extent - r.true_extent) for r in bright),
     )
@@ -295,8 +312,14 @@ def rows_of_oedema(name: str, results: Sequence[Result]) -> Iterable[tuple[str, 
         "all",
         share(abs(r.ml / r.true_ml - 1) <= 0.10 for r in bright),
     )
+    large = [r for r in bright if r.true_ml >= SMALL_ML]
     yield (
-        f"{name}: volume, |error|",
+        f"{name}: the same, regions of {SMALL_ML:g} ml and more (n = {len(large)})",
+        "all",
+        share(abs(r.ml / r.true_ml - 1) <= 0.10 for r in large),
+    )
+    yield (
+        f"{name}: volume, absolute error",
         "10 %",
         spread_of(100 * abs(r.ml / r.true_ml - 1) for r in bright) + " %",
     )
@@ -317,9 +340,15 @@ def rows_of_oedema(name: str, results: Sequence[Result]) -> Iterable[tuple[str, 
         share(abs(r.raised / r.true_ratio - 1) <= 0.05 for r in found),
     )
     yield (
-        f"{name}: its |error|",
+        f"{name}: its absolute error",
         "5 %",
         spread_of(100 * abs(r.raised / r.true_ratio - 1) for r in found) + " %",
+    )
+    shaded = [r for r in found if r.shading >= STRONG_SHADING]
+    yield (
+        f"{name}: the same, shading 40 to 50 % (n = {len(shaded)})",
+        "all",
+        share(abs(r.raised / r.true_ratio - 1) <= 0.05 for r in shaded),
     )
     clear = [r for r in results if abs(r.true_extent - 0.5) >= 0.25]
     yield (
@@ -364,6 +393,8 @@ def timing() -> Iterable[tuple[str, str, str]]:
             anatomy.volume, anatomy.quadratus, anatomy.reference, anatomy.fat, SETTINGS
         ),
     }  # fmt: skip
+    both = tuple(jobs.values())
+    jobs["both together"] = lambda: [job() for job in both]
     for name, job in jobs.items():
         job()
         wall, cpu = [], []
@@ -460,8 +491,13 @@ def main() -> None:
         table += rows_of_normals("whole-hip phantom, normal", whole_normal)
         table += rows_of_oedema("whole-hip phantom, oedema", whole_oedema)
         fat = np.abs(np.array(run(fatty, max(4, n // 4)))) * 100
-        table.append(("fat fraction on T1, 0 to 60 %: |error|", "3 points", spread_of(fat[:, 0])))
-        table.append(("fat fraction, Dixon: |error|", "1 point", spread_of(fat[:, 1])))
+        for column, what, points in (
+            (0, "fat fraction on T1, 0 to 60 %, shading to 50 %", 3),
+            (1, "fat fraction from Dixon, 0 to 60 %", 1),
+        ):
+            goal = f"{points} point{'s' if points > 1 else ''}"
+            table.append((f"{what}: within {goal}", "all", share(fat[:, column] <= points)))
+            table.append((f"{what}: absolute error", goal, spread_of(fat[:, column])))
         readers = np.array(run(two_readers, max(4, n // 4))) * 100
         table.append(
             ("two readers (1 mm): ratio changes by", "3 %", spread_of(readers[:, 0]) + " %")

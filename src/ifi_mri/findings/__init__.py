@@ -9,7 +9,7 @@ from importlib import import_module
 from ifi_mri.findings.assessed_hip import AssessedHip
 from ifi_mri.model import Finding
 
-MODULES = ("narrowing", "quadratus_femoris_oedema")
+MODULES = ("narrowing", "quadratus_femoris_oedema", "quadratus_femoris_fatty_infiltration")
 
 __all__ = ("MODULES", "AssessedHip", "assess")
 

@@ -111,10 +111,13 @@ def status_against(interval_95_mm: tuple[float, float], cutoff: float) -> Status
     return Status.ABSENT if low > cutoff else Status.INDETERMINATE
 
 
-def probability_at_or_below(distance_mm: float, sd_mm: float, cutoff: float) -> float:
+def probability_at_or_below(
+    distance_mm: float, sd_mm: float, cutoff: float, bias_mm: float = 0.0
+) -> float:
     """Return the probability that the true distance is at or below a cut-off, for the distance as
-    printed, a normal error of the given standard deviation and no knowledge beforehand."""
-    distance = at_printed_precision(distance_mm, "mm")
+    printed less its bias, a normal error of the given standard deviation and no knowledge
+    beforehand."""
+    distance = at_printed_precision(distance_mm, "mm") - bias_mm
     return 0.5 * (1 + math.erf((cutoff - distance) / (sd_mm * math.sqrt(2))))
 
 
@@ -144,7 +147,7 @@ def _assess_space(hip: AssessedHip, name: FindingName) -> Finding:
         profile=profile.id,
         cutoff=cutoff,
         at_or_below_cutoff=is_at_or_below(result.value, cutoff),
-        probability=probability_at_or_below(result.value, result.sd, cutoff),
+        probability=probability_at_or_below(result.value, result.sd, cutoff, result.bias),
         evidence=(result.name,),
     )
 

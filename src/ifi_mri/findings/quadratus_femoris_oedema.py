@@ -1,66 +1,87 @@
 """Quadratus femoris oedema signal, graded 0 to 3 from its extent, with the reader's own grade
 beside it.
 
-Grade by supra-threshold fraction: 0 below 2.5 %, 1 below 10 %, 2 to 50 %, 3 above; present at
-grade 2 and up, or at grade 1 with a median ratio of 1.5 and up; grade 1 alone is indeterminate.
-2.5 % comes from quantitative STIR (Sci Rep 2020;10:7246), 10 and 50 % from the BAMIC extents; the
-mapping to this muscle is our proposal and not validated.  The reader's grade never replaces the
-measured one, nor the other way round; where nothing was measured the reader's grade stands alone.
+The rule, its sources and what in it is ours stand in `ifi_mri.signal.grade`.  Its thresholds are
+settings and were not validated on patients; every finding says so.  The reader's grade never
+replaces the measured one, nor the other way round; where nothing was measured the reader's grade
+stands alone.
 """
 
 from typing import Final
 
-from ifi_mri.config import SignalSettings
 from ifi_mri.findings.assessed_hip import AssessedHip
-from ifi_mri.model import Finding, NotMeasured
+from ifi_mri.model import Finding, Measurement, NotMeasured
+from ifi_mri.signal import Estimate, MuscleSignalSettings
+from ifi_mri.signal.grade import Judgement, judge
 from ifi_mri.vocabulary import FindingName, MeasurementName, Status
 
 NAMES = (FindingName.QUADRATUS_FEMORIS_OEDEMA,)
 
 GRADE_WORDS: Final = ("none", "focal", "moderate", "extensive")
 
+NOT_VALIDATED: Final = "The thresholds of the grades are a proposal, not validated on patients."
+
 
 def assess(hip: AssessedHip) -> tuple[Finding, ...]:
     """Return whether quadratus femoris of one hip shows oedema signal."""
     ratio = hip.result(MeasurementName.QUADRATUS_FEMORIS_SIGNAL_RATIO)
     fraction = hip.result(MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION)
-    if isinstance(ratio, NotMeasured) or isinstance(fraction, NotMeasured):
-        reason = ratio if isinstance(ratio, NotMeasured) else fraction
-        assert isinstance(reason, NotMeasured)
-        return (_from_reader(hip, reason.reason),)
-    grade = oedema_grade(fraction.value, hip.signal)
-    because = (
-        f"{_percent(fraction.value)} of the muscle's voxels lie above the reference muscle's mean "
-        f"+ {hip.signal.threshold_sd:g} SD (grade {grade}, {GRADE_WORDS[grade]}); median signal "
-        f"ratio {ratio.value:.2f}."
-    )
+    if isinstance(ratio, NotMeasured):
+        return (_from_reader(hip, ratio.reason),)
+    if isinstance(fraction, NotMeasured):
+        return (_from_reader(hip, fraction.reason),)
+    judged = _judged(fraction, hip)
     return (
         Finding(
             name=FindingName.QUADRATUS_FEMORIS_OEDEMA,
             side=hip.side,
-            status=oedema_status(grade, ratio.value, hip.signal),
-            because=because,
-            grade=grade,
+            status=judged.status,
+            because=_because(ratio, fraction, judged, hip.reader_grade),
+            profile=hip.signal.thresholds_id,
+            grade=judged.grade,
             reader_grade=hip.reader_grade,
             evidence=(ratio.name, fraction.name),
+            grade_range=judged.grade_range,
+            agrees_with_reader=judged.agrees_with_reader,
+            thresholds_validated=False,
         ),
     )
 
 
-def oedema_grade(fraction: float, settings: SignalSettings) -> int:
-    """Return the grade 0 to 3 of a supra-threshold fraction, compared as it is printed (0.1 %)."""
-    grade_1, grade_2, grade_3 = settings.grade_fractions
-    fraction = round(fraction, 3)
-    if fraction > grade_3:
-        return 3
-    return 2 if fraction >= grade_2 else int(fraction >= grade_1)
+def _judged(fraction: Measurement, hip: AssessedHip) -> Judgement:
+    raised_ratio = float(dict(fraction.details).get("raised_ratio", 1.0))
+    extent = Estimate(fraction.value, fraction.sd, *fraction.interval_95)
+    settings = MuscleSignalSettings.of(hip.signal).oedema
+    return judge(extent, raised_ratio, settings, hip.reader_grade)
 
 
-def oedema_status(grade: int, ratio: float, settings: SignalSettings) -> Status:
-    """Return what a grade and a median signal ratio amount to."""
-    if grade >= 2 or (grade == 1 and ratio >= settings.grade_1_ratio):
-        return Status.PRESENT
-    return Status.INDETERMINATE if grade == 1 else Status.ABSENT
+def _because(
+    ratio: Measurement, fraction: Measurement, judged: Judgement, reader_grade: int | None
+) -> str:
+    low, high = (_percent(bound) for bound in fraction.interval_95)
+    raised = dict(fraction.details).get("raised_ratio")
+    of_raised = f", that of the raised region {float(raised):.2f}" if raised is not None else ""
+    return (
+        f"{_percent(fraction.value)} of the muscle (95 % interval {low} to {high}) shows raised "
+        f"signal: {_grade(judged)}; median signal ratio of the muscle {ratio.value:.2f}"
+        f"{of_raised}. {_beside_the_reader(judged, reader_grade)}{NOT_VALIDATED}"
+    )
+
+
+def _grade(judged: Judgement) -> str:
+    """Return the grade with the grades that its uncertainty allows: ``grade 1, focal (the interval
+    reaches from grade 1 to 2)``."""
+    low, high = judged.grade_range
+    reach = f" (the interval reaches from grade {low} to {high})" if low < high else ""
+    return f"grade {judged.grade}, {GRADE_WORDS[judged.grade]}{reach}"
+
+
+def _beside_the_reader(judged: Judgement, reader_grade: int | None) -> str:
+    if reader_grade is None:
+        return ""
+    if judged.agrees_with_reader:
+        return f"The reader gave the same grade, {reader_grade}. "
+    return f"The reader gave grade {reader_grade}, {abs(reader_grade - judged.grade)} apart. "
 
 
 def _from_reader(hip: AssessedHip, reason: str) -> Finding:

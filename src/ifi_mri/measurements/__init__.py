@@ -6,6 +6,8 @@ A measurement's module offers ``NAMES``, the measurements it makes, and one of
 - ``measure_pair(left, right, results, config)`` with the same return, for what needs both hips:
   their landmarks, or the ``results`` that were measured on each.
 
+A distance whose ends can be looked for in the picture also offers ``ENDS``, what it lies between.
+
 A new one is a new file and its name in ``MODULES``.
 """
 
@@ -14,13 +16,15 @@ from importlib import import_module
 from types import ModuleType
 
 from ifi_mri.config import Config
-from ifi_mri.model import Hip, Measurement, NotMeasured
+from ifi_mri.measurements.in_plane_distance import marked_gaps
+from ifi_mri.model import Hip, MarkedGap, Measurement, NotMeasured
 
 MODULES = (
     "ischiofemoral_space",
     "quadratus_femoris_space",
     "ischiofemoral_distance_3d",
     "quadratus_femoris_signal",
+    "quadratus_femoris_fat_fraction",
     "quadratus_femoris_area",
     "quadratus_femoris_volume",
     "hamstring_tendon_area",
@@ -28,6 +32,7 @@ MODULES = (
     "neck_shaft_angle",
     "intertuberous_distance",
     "side_difference",
+    "side_difference_of_muscle",
     "lesser_trochanter_direction",
 )
 
@@ -52,6 +57,18 @@ def measure_pair(
     for module in _offering("measure_pair"):
         taken += module.measure_pair(left, right, tuple(results), config)
     return tuple(taken)
+
+
+def gaps(hip: Hip, reach_mm: float) -> tuple[MarkedGap, ...]:
+    """Return the lines between marked structures whose ends can be looked for in the picture, each
+    once: those that may be the smallest of their slice after both ends moved by a reach, mm."""
+    return tuple(
+        dict.fromkeys(
+            gap
+            for module in _offering("ENDS")
+            for gap in marked_gaps(hip, module.ENDS, within_mm=2 * reach_mm)
+        )
+    )
 
 
 def _offering(function: str) -> Iterator[ModuleType]:

@@ -13,23 +13,22 @@ number, and the number says which:
   widths of both tuberosities.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from ifi_mri import geometry
 from ifi_mri.config import Config
+from ifi_mri.measurements import distance_uncertainty
 from ifi_mri.measurements.horizontal import lateral_points_by_slice
 from ifi_mri.measurements.in_plane_distance import (
     Unmeasurable,
     as_point,
     axial_anatomy,
     by_slice,
-    distance_interval_95,
     slice_position_mm,
     slices_in_words,
 )
-from ifi_mri.model import Hip, Measurement, NotMeasured, Series, SliceValue
+from ifi_mri.model import Hip, Landmark, Measurement, NotMeasured, Series, SliceValue
 from ifi_mri.vocabulary import LandmarkName, MeasurementName
 
 NAMES = (MeasurementName.INTERTUBEROUS_DISTANCE,)
@@ -43,6 +42,7 @@ class Across(NamedTuple):
 
     definition: str
     value: SliceValue
+    marks: tuple[Landmark, Landmark]
 
 
 def measure_pair(
@@ -63,17 +63,26 @@ def measure_pair(
     except Unmeasurable as reason:
         return (NotMeasured(name, None, str(reason)),)
     definition = INNER if any(one.definition is INNER for one in found) else LATERAL
-    values = [one.value for one in found if one.definition is definition]
+    counted = [one for one in found if one.definition is definition]
+    values = [one.value for one in counted]
     shown = min(values, key=lambda one: (one.value, -one.slice_position_mm))
-    sd_mm = math.sqrt(2) * config.spaces.landmark_sd_mm
+    budget = distance_uncertainty.of_smallest(
+        values,
+        [
+            distance_uncertainty.of_marks(
+                one.value.value, one.value.points_mm, one.marks, config.spaces.landmark_sd_mm
+            )
+            for one in counted
+        ],
+    )
     return (
         Measurement(
             name=name,
             side=None,
             value=shown.value,
             unit="mm",
-            sd=sd_mm,
-            interval_95=distance_interval_95(shown.value, sd_mm),
+            sd=budget.sd_mm,
+            interval_95=budget.interval_95_mm(shown.value),
             method=(
                 f"in-plane distance of the tuberosities {definition}, on one axial slice, smallest "
                 f"of {len(values)} {'slice' if len(values) == 1 else 'slices'}"
@@ -88,6 +97,8 @@ def measure_pair(
                 ("landmark_sd_mm", config.spaces.landmark_sd_mm),
                 ("slice_position_mm", shown.slice_position_mm),
             ),
+            bias=budget.bias_mm,
+            sources=budget.sources,
         ),
     )
 
@@ -108,25 +119,28 @@ def _by_slice(left: Hip, right: Hip, series: Series) -> list[Across]:
     for index in both:
         sides = [at[index] for at in marked]
         if all(mark.closed for marks in sides for mark in marks):
-            closest = min(
+            closest, marks = min(
                 (
-                    geometry.closest_in_plane(
-                        a.points_mm,
-                        b.points_mm,
-                        series.grid.affine,
-                        first_closed=True,
-                        second_closed=True,
+                    (
+                        geometry.closest_in_plane(
+                            a.points_mm,
+                            b.points_mm,
+                            series.grid.affine,
+                            first_closed=True,
+                            second_closed=True,
+                        ),
+                        (a, b),
                     )
                     for a in sides[0]
                     for b in sides[1]
                 ),
-                key=lambda one: one.distance_mm,
+                key=lambda one: one[0].distance_mm,
             )
-            found.append(Across(INNER, _value(closest, series, index)))
+            found.append(Across(INNER, _value(closest, series, index), marks))
         else:
             ends = [at[index] for at in lateral]
             apart = geometry.closest_in_plane(ends[0], ends[1], series.grid.affine)
-            found.append(Across(LATERAL, _value(apart, series, index)))
+            found.append(Across(LATERAL, _value(apart, series, index), (sides[0][0], sides[1][0])))
     return found
 
 

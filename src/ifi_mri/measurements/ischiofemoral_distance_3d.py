@@ -7,16 +7,14 @@ Imaging 2024;15(7):227-234, doi:10.12015/issn.1674-8034.2024.07.038).  With land
 slices it is only as fine as the slices are.
 """
 
-import math
-
 from ifi_mri import geometry
 from ifi_mri.config import Config
+from ifi_mri.measurements import distance_uncertainty
 from ifi_mri.measurements.in_plane_distance import (
     Unmeasurable,
     as_point,
     axial_anatomy,
     by_slice,
-    distance_interval_95,
 )
 from ifi_mri.model import Hip, Measurement, NotMeasured
 from ifi_mri.vocabulary import LandmarkName, MeasurementName, at_printed_precision
@@ -39,36 +37,44 @@ def measure(hip: Hip, config: Config) -> tuple[Measurement | NotMeasured, ...]:
         series = axial_anatomy(hip)
     except Unmeasurable as reason:
         return (NotMeasured(name, hip.side, str(reason)),)
-    closest = min(
+    closest, marks = min(
         (
-            geometry.closest_in_space(
-                a.points_mm, b.points_mm, first_closed=a.closed, second_closed=b.closed
+            (
+                geometry.closest_in_space(
+                    a.points_mm, b.points_mm, first_closed=a.closed, second_closed=b.closed
+                ),
+                (a, b),
             )
             for a in ischium
             for b in trochanter
         ),
-        key=lambda found: found.distance_mm,
+        key=lambda found: found[0].distance_mm,
     )
+    points_mm = as_point(closest.start), as_point(closest.end)
     if at_printed_precision(closest.distance_mm, "mm") == 0:
         touch = "ischial_tuberosity and lesser_trochanter touch; correct the landmarks"
         return (NotMeasured(name, hip.side, touch),)
-    sd_mm = math.sqrt(2) * config.spaces.landmark_sd_mm
+    budget = distance_uncertainty.of_marks(
+        closest.distance_mm, points_mm, marks, config.spaces.landmark_sd_mm, is_in_slice=False
+    )
     return (
         Measurement(
             name=name,
             side=hip.side,
             value=closest.distance_mm,
             unit="mm",
-            sd=sd_mm,
-            interval_95=distance_interval_95(closest.distance_mm, sd_mm),
+            sd=budget.sd_mm,
+            interval_95=budget.interval_95_mm(closest.distance_mm),
             method=(
                 "smallest three-dimensional distance from ischial_tuberosity to lesser_trochanter "
                 "over all marked slices"
             ),
-            points_mm=(as_point(closest.start), as_point(closest.end)),
+            points_mm=points_mm,
             sop_instance_uid=None,
             n_slices=len(by_slice((*ischium, *trochanter), series)),
             series_uid=series.series_uid,
             details=(("landmark_sd_mm", config.spaces.landmark_sd_mm),),
+            bias=budget.bias_mm,
+            sources=budget.sources,
         ),
     )

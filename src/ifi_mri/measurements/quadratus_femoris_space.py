@@ -7,11 +7,16 @@ Torriani M, Souto SCL, Thomas BJ, Ouellette H, Bredella MA. Ischiofemoral imping
 """
 
 from ifi_mri.config import Config
-from ifi_mri.measurements.in_plane_distance import smallest_over_slices
+from ifi_mri.measurements.in_plane_distance import SpaceEnds, smallest_over_slices
 from ifi_mri.model import Hip, Measurement, NotMeasured
 from ifi_mri.vocabulary import LandmarkName, MeasurementName
 
 NAMES = (MeasurementName.QUADRATUS_FEMORIS_SPACE,)
+
+ENDS = SpaceEnds(
+    near=LandmarkName.HAMSTRING_ORIGIN,
+    far=(LandmarkName.ILIOPSOAS_TENDON, LandmarkName.LESSER_TROCHANTER),
+)
 
 
 def measure(hip: Hip, config: Config) -> tuple[Measurement | NotMeasured, ...]:
@@ -21,8 +26,7 @@ def measure(hip: Hip, config: Config) -> tuple[Measurement | NotMeasured, ...]:
         smallest_over_slices(
             hip,
             MeasurementName.QUADRATUS_FEMORIS_SPACE,
-            near=LandmarkName.HAMSTRING_ORIGIN,
-            far=(LandmarkName.ILIOPSOAS_TENDON, LandmarkName.LESSER_TROCHANTER),
+            *ENDS,
             landmark_sd_mm=config.spaces.landmark_sd_mm,
         ),
     )

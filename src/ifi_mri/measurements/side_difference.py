@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 from ifi_mri.config import Config
-from ifi_mri.model import Z_95, Hip, Measurement, NotMeasured
+from ifi_mri.model import Z_95, Hip, Measurement, NotMeasured, UncertaintySource
 from ifi_mri.vocabulary import MeasurementName, Side, spoken
 
 NAMES = (
@@ -45,6 +45,12 @@ def _difference(
         return NotMeasured(name, None, reason, optional=True)
     left, right = taken[Side.LEFT], taken[Side.RIGHT]
     value_mm, sd_mm = left.value - right.value, math.hypot(left.sd, right.sd)
+    sources = (
+        UncertaintySource("left space", left.sd, left.bias),
+        UncertaintySource("right space", right.sd, -right.bias),
+    )
+    bias_mm = left.bias - right.bias
+    middle_mm = value_mm - bias_mm
     same_series = left.series_uid if left.series_uid == right.series_uid else None
     return Measurement(
         name=name,
@@ -52,11 +58,13 @@ def _difference(
         value=value_mm,
         unit="mm",
         sd=sd_mm,
-        interval_95=(value_mm - Z_95 * sd_mm, value_mm + Z_95 * sd_mm),
+        interval_95=(middle_mm - Z_95 * sd_mm, middle_mm + Z_95 * sd_mm),
         method=f"{space}, left minus right",
         points_mm=(),
         sop_instance_uid=None,
         n_slices=left.n_slices + right.n_slices,
         series_uid=same_series,
         details=(("left_mm", left.value), ("right_mm", right.value)),
+        bias=bias_mm,
+        sources=sources,
     )

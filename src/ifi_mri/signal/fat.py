@@ -73,17 +73,20 @@ class FatFraction:
     fraction : Estimate
     grade : int
         0 to 4, Goutallier's words mapped to fractions; the mapping is ours.
+    grade_range : tuple of 2 ints
+        Grades at both ends of the fraction's 95 % interval.
     method : str
         ``"T1"`` or ``"Dixon"``.
-    fat_over_muscle : float
-        Signal of pure fat over that of reference muscle; nan for Dixon.
+    fat_over_muscle : float or None
+        Signal of pure fat over that of reference muscle; None for Dixon.
     n_voxels, n_slices : int
     """
 
     fraction: Estimate
     grade: int
+    grade_range: tuple[int, int]
     method: str
-    fat_over_muscle: float
+    fat_over_muscle: float | None
     n_voxels: int
     n_slices: int
 
@@ -130,6 +133,8 @@ def fat_fraction_t1(
             f"the subcutaneous_fat region holds {int(pure.inner.sum())} pixels on the muscle's "
             f"slices after erosion; at least {settings.regions.min_pixels} are needed"
         )
+    if not np.isfinite(image.voxels[muscle.inner | normal.inner | pure.inner]).all():
+        raise NotAssessable("the outlined regions hold values that are no finite numbers")
     radius_mm = settings.shading.radius_mm
     shading = fit_shading(
         cut_out(anatomy, points, radius_mm),
@@ -155,9 +160,10 @@ def fat_fraction_t1(
         (1 - fraction) / (contrast - 1) * relative.level_sd,
         fraction * contrast / (contrast - 1) * contrast_log_sd,
     )
+    estimate = normal_estimate(min(max(fraction, 0.0), 1.0), sd, at_least=0.0, at_most=1.0)
     return FatFraction(
-        normal_estimate(min(max(fraction, 0.0), 1.0), sd, at_least=0.0, at_most=1.0),
-        goutallier_grade(fraction, settings.fat),
+        estimate,
+        *_grades(estimate, settings.fat),
         "T1",
         contrast,
         len(values),
@@ -196,6 +202,14 @@ def goutallier_grade(fraction: float, settings: FatSettings) -> int:
     return sum(round(fraction, 3) >= bound for bound in settings.goutallier_fractions)
 
 
+def _grades(fraction: Estimate, settings: FatSettings) -> tuple[int, tuple[int, int]]:
+    """Return the grade of a fraction, and the grades at both ends of its interval."""
+    value, low, high = (
+        goutallier_grade(x, settings) for x in (fraction.value, fraction.low, fraction.high)
+    )
+    return value, (low, high)
+
+
 # --- Dixon --------------------------------------------------------------------------------------
 
 
@@ -217,6 +231,9 @@ def fat_fraction_dixon(
         raise NotAssessable("the Dixon water and fat images do not lie on one grid")
     points = np.concatenate([mark.points_mm for mark in quadratus])
     images = [cut_out(volume, points, NOISE_MARGIN_MM, "Dixon") for volume in (water, fat)]
+    for name, image in zip(("water", "fat"), images, strict=True):
+        if np.ptp(image.voxels) == 0:
+            raise NotAssessable(f"the Dixon {name} image has one value throughout; it is no image")
     deep = settings.regions.model_copy(update={"erosion_pixels": settings.fat.erosion_pixels})
     muscle = region("quadratus_femoris", quadratus, images[0], deep)
     muscle = muscle.on(without_ends(muscle.slices))
@@ -247,11 +264,12 @@ def fat_fraction_dixon(
         # what the floor leaves open: of A^2 = E[M^2] - 2 sigma^2, both known from the voxels
         math.sqrt(2 * math.sqrt(3 / n_effective)) * sigma * max(water_dim, fat_dim) / both / 2,
     )
+    estimate = normal_estimate(min(max(fraction, 0.0), 1.0), sd, at_least=0.0, at_most=1.0)
     return FatFraction(
-        normal_estimate(fraction, sd, at_least=0.0, at_most=1.0),
-        goutallier_grade(fraction, settings.fat),
+        estimate,
+        *_grades(estimate, settings.fat),
         "Dixon",
-        math.nan,
+        None,
         n_voxels,
         len(muscle.slices),
     )

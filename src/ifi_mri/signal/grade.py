@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from scipy.special import ndtr
 
 from ifi_mri.signal.estimates import Estimate
-from ifi_mri.signal.oedema import Oedema
 from ifi_mri.signal.settings import OedemaSettings
 from ifi_mri.vocabulary import Status
 
@@ -43,14 +42,17 @@ class Judgement:
     agrees_with_reader: bool | None
 
 
-def judge(oedema: Oedema, settings: OedemaSettings, reader_grade: int | None = None) -> Judgement:
+def judge(
+    extent: Estimate,
+    raised_ratio: float,
+    settings: OedemaSettings,
+    reader_grade: int | None = None,
+) -> Judgement:
     """Return grade and status of measured oedema signal; a reader's grade is compared, never
-    taken over."""
-    extent = oedema.extent
+    taken over.  ``raised_ratio`` is 1 where no region is raised."""
     grade = grade_of(extent.value, settings)
-    ratio = oedema.ratio.value if oedema.ratio else 1.0
     return Judgement(
-        status=status_of(grade, ratio, settings),
+        status=status_of(grade, raised_ratio, settings),
         grade=grade,
         grade_range=(grade_of(extent.low, settings), grade_of(extent.high, settings)),
         probability=_probability(extent, grade, settings),

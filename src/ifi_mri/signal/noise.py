@@ -44,7 +44,7 @@ def noise_in_muscle(voxels: FloatArray, mask: BoolArray, pixel_mm: tuple[float, 
         ahead, behind = [slice(None)] * 3, [slice(None)] * 3
         ahead[axis], behind[axis] = slice(lag, None), slice(None, -lag)
         both = mask[tuple(ahead)] & mask[tuple(behind)]
-        differences.append((voxels[tuple(ahead)] - voxels[tuple(behind)])[both])
+        differences.append(voxels[tuple(ahead)][both] - voxels[tuple(behind)][both])
     pairs = np.concatenate(differences)
     if len(pairs) < 2:
         return robust_spread(voxels[mask]) if mask.any() else 0.0

@@ -127,7 +127,7 @@ def measure_oedema(
         _scattered(raised, above, muscle, relative, measure),
         at_most=1.0,
     )
-    largest, height_mm = _largest(raised, above, sizes, image)
+    largest, height_mm = _largest(raised, sizes, image, extent)
     return Oedema(
         share=raised.share,
         above=above,
@@ -227,18 +227,22 @@ def _scattered(
 
 
 def _largest(
-    raised: Raised, above: BoolArray, sizes: _Sizes, image: CutOut
+    raised: Raised, sizes: _Sizes, image: CutOut, extent: Estimate
 ) -> tuple[Estimate, Estimate]:
     """Return the largest group of raised voxels that touch by their faces, in the plane or across
-    slices, as a share of the muscle, and its craniocaudal extent in mm.
+    slices, as a share of the muscle, and its craniocaudal extent in mm; scattered voxels above
+    the threshold, which chance may have put there, make up no group.
 
     Each slice counts to the height by how full its fullest voxel is; both ends lie anywhere within
     a slice spacing, whose variance is spacing^2 / 12.
     """
-    full = np.maximum(raised.share, above & (raised.plateau == 0))
+    full = raised.share
     groups, n_groups = ndimage.label(full > HALF)
-    if n_groups == 0:
-        return NOTHING, NOTHING
+    if n_groups == 0:  # what is too small to be seen may be there, on one slice
+        return (
+            Estimate(0.0, extent.sd, 0.0, extent.high),
+            Estimate(0.0, image.slice_spacing_mm / math.sqrt(12), 0.0, image.slice_spacing_mm),
+        )
     group_sizes = ndimage.sum_labels(sizes.weights * full, groups, np.arange(1, n_groups + 1))
     group = groups == int(np.argmax(group_sizes)) + 1
     fringe = ndimage.maximum_filter(group, size=3) & (full <= HALF)

@@ -3,7 +3,9 @@
 Oedema of ischiofemoral impingement is centred in the belly at the point of greatest narrowing;
 that of a strain lies along the distal myotendinous junction near the posteromedial femur (evidence
 document, section 5.1).  Place is measured from the line of the ischiofemoral space on its narrowest
-slice; the distances that part the zones are ours.
+slice, and along the muscle's own length in that line's direction: in a narrow space the line is a
+fraction of the muscle.  Signal that takes up most of the muscle has no place.  The figures that
+part the zones are ours.
 """
 
 import math
@@ -34,6 +36,7 @@ from ifi_mri.signal.settings import OedemaSettings, PlaceSettings
 class Zone(StrEnum):
     """Where in the muscle raised signal is centred."""
 
+    THROUGHOUT = "throughout the muscle"
     NARROWEST = "belly at the narrowest place"
     JUNCTION = "distal myotendinous junction"
     ELSEWHERE = "elsewhere in the muscle"
@@ -52,8 +55,8 @@ class Place:
     level_mm : float
         Above (towards the head) the slice of that line; below is negative.
     share_to_femur : float
-        How far along the line's direction from its ischial (0) to its femoral end (1); beyond 1 it
-        lies lateral to that end.
+        How far along the muscle, in the line's direction, from its ischial (0) to its femoral end
+        (1).
     zone : Zone
     """
 
@@ -66,6 +69,7 @@ class Place:
 
 def place_of(
     oedema: Oedema,
+    muscle: Region,
     correlation: Correlation,
     space_line_mm: npt.ArrayLike,
     settings: PlaceSettings,
@@ -75,6 +79,8 @@ def place_of(
     Parameters
     ----------
     oedema : Oedema
+    muscle : Region
+        On the compared slices, in the cut-out that the oedema was measured in.
     correlation : Correlation
         Of neighbouring voxels, for the uncertainty of the centre.
     space_line_mm : array_like of shape (2, 3)
@@ -104,19 +110,37 @@ def place_of(
         )
     )
     x, y, z = (float(value) for value in centre)
+    share = _along_muscle(
+        centre @ basis.T,
+        oedema.image.positions_mm(np.nonzero(muscle.whole[oedema.box])) @ basis.T,
+        end - start,
+    )
     return Place(
         (x, y, z),
         normal_estimate(distance, sd, at_least=0.0),
         level,
-        along,
-        zone_of(distance, level, along, settings),
+        share,
+        zone_of(oedema.extent.value, distance, level, share, settings),
     )
 
 
+def _along_muscle(centre: FloatArray, muscle: FloatArray, direction: FloatArray) -> float:
+    """Return how far along a muscle a point lies, 0 to 1, in a direction of the plane (mm)."""
+    along = muscle @ direction
+    low, high = float(along.min()), float(along.max())
+    return (float(centre @ direction) - low) / max(1e-9, high - low)
+
+
 def zone_of(
-    distance_mm: float, level_mm: float, share_to_femur: float, settings: PlaceSettings
+    extent: float,
+    distance_mm: float,
+    level_mm: float,
+    share_to_femur: float,
+    settings: PlaceSettings,
 ) -> Zone:
     """Return the zone of a centre; towards the femur the junction goes before the belly."""
+    if extent > settings.most_of_muscle:
+        return Zone.THROUGHOUT
     if share_to_femur > settings.junction_share:
         return Zone.JUNCTION
     near = distance_mm <= settings.belly_mm and abs(level_mm) <= settings.belly_levels_mm

@@ -57,6 +57,8 @@ class MuscleSignal:
     spread : Spread
     shift : Shift or None
         None without the anatomy series.
+    moved_mm : tuple of 3 floats or None
+        By what the outlines were moved; None where they stayed.
     suppression : FatSuppression or None
         None where no fat is known near the regions.
     """
@@ -74,6 +76,7 @@ class MuscleSignal:
     place: Place | None
     spread: Spread
     shift: Shift | None
+    moved_mm: tuple[float, float, float] | None
     suppression: FatSuppression | None
 
 
@@ -86,7 +89,6 @@ def muscle_signal(
     anatomy: Volume | None = None,
     fat: Sequence[Landmark] = (),
     space_line_mm: npt.ArrayLike | None = None,
-    reader_grade: int | None = None,
 ) -> MuscleSignal:
     """Return the signal of quadratus femoris on the fluid-sensitive series.
 
@@ -106,8 +108,6 @@ def muscle_signal(
         Outlines of subcutaneous fat.
     space_line_mm : array_like of shape (2, 3) or None
         The ischiofemoral space on its narrowest slice, ischial end first.
-    reader_grade : int or None
-        What a reader gave by eye.
 
     Raises
     ------
@@ -120,10 +120,10 @@ def muscle_signal(
             raise NotAssessable(f"no {name} outline")
     shift = _shift(anatomy, fluid, (*quadratus, *reference), settings)
     shown = _tissues(anatomy, reference, settings)
+    moved_mm = None
     if shift is not None and settings.regions.apply_shift and shift.is_significant:
-        quadratus, reference, fat = (
-            moved(part, shift.vector_mm) for part in (quadratus, reference, fat)
-        )
+        moved_mm = shift.vector_mm
+        quadratus, reference, fat = (moved(part, moved_mm) for part in (quadratus, reference, fat))
     points = np.concatenate([mark.points_mm for mark in (*quadratus, *reference, *fat)])
     image = cut_out(fluid, points, MARGIN_MM)
     muscle = region("quadratus_femoris", quadratus, image, settings.regions)
@@ -141,7 +141,7 @@ def muscle_signal(
     )
     relative = relative_signal(image, normal, slices, shading, settings.noise)
     oedema = measure_oedema(image, relative, muscle, normal, settings.oedema, settings.noise)
-    line = space_line_mm
+    line = None if space_line_mm is None else np.asarray(space_line_mm) + (moved_mm or 0.0)
     outlined = region("subcutaneous_fat", fat, image, settings.regions).inner if fat else None
     return MuscleSignal(
         image=image,
@@ -153,12 +153,15 @@ def muscle_signal(
         relative=relative,
         shading=shading,
         oedema=oedema,
-        judgement=judge(oedema, settings.oedema, reader_grade),
+        judgement=judge(
+            oedema.extent, oedema.ratio.value if oedema.ratio else 1.0, settings.oedema
+        ),
         place=None
         if line is None
-        else place_of(oedema, relative.correlation, line, settings.place),
+        else place_of(oedema, muscle, relative.correlation, line, settings.place),
         spread=spread_beyond(image, relative, muscle, oedema, settings.oedema, line),
         shift=shift,
+        moved_mm=moved_mm,
         suppression=fat_suppression(image, relative, shown, outlined, settings.fat),
     )
 

@@ -23,6 +23,9 @@ from ifi_mri.signal.settings import RegionSettings
 #: Outlines this near to one another, in slices, lie in one plane.
 SAME_PLANE: Final = 0.05
 
+#: An outline whose signed area is less than this share of its pixels' is a bow.
+LEAST_AREA: Final = 0.8
+
 Box: TypeAlias = tuple[slice, slice, slice]
 """Part of an array: slices, rows, columns."""
 
@@ -173,7 +176,7 @@ def region(
     Raises
     ------
     NotAssessable
-        An outline is not a closed curve, or leaves the picture.
+        An outline is not a closed curve, crosses itself, or leaves the picture.
     """
     whole = np.zeros(image.voxels.shape, dtype=np.bool_)
     nearest: dict[int, float] = {}
@@ -189,6 +192,7 @@ def region(
         inside = _pixels_inside(landmark, image, index)
         whole[index] |= inside
         n_inside = int(inside.sum())
+        _refuse_crossing(name, landmark, image, n_inside)
         if n_inside > largest.get(index, (-1, ()))[0]:
             largest[index] = n_inside, landmark.points_mm
     inner = np.zeros_like(whole)
@@ -214,6 +218,16 @@ def _refuse_open(name: str, landmark: Landmark) -> None:
         raise NotAssessable(f"the {name} outline is not a closed curve")
 
 
+def _refuse_crossing(name: str, landmark: Landmark, image: CutOut, n_inside: int) -> None:
+    """Refuse a bow, whose lobes of opposite sense cancel in the shoelace formula; the small loop
+    that a hand leaves at a sharp tip does no harm."""
+    inside_mm2 = n_inside * math.prod(image.pixel_mm)
+    if geometry.outline_area_mm2(
+        landmark.points_mm, image.affine
+    ) < LEAST_AREA * inside_mm2 and geometry.crosses_itself(landmark.points_mm, image.affine):
+        raise NotAssessable(f"the {name} outline crosses itself; draw it again")
+
+
 def _refuse_outside(name: str, landmark: Landmark, image: CutOut) -> None:
     """A region cut off by the picture's edge would be a wrong number without a word."""
     pixels = geometry.patient_to_voxel(image.affine, landmark.points_mm)[:, 1:]
@@ -237,13 +251,18 @@ def common_slices(muscle: Region, reference: Region, settings: RegionSettings) -
     Raises
     ------
     NotAssessable
-        They share no slice, or too few pixels are left of either region.
+        They share no slice or overlap, or too few pixels are left of either region.
     """
     both = sorted(set(muscle.slices) & set(reference.slices))
     if not both:
         raise NotAssessable(
             "quadratus_femoris and reference_muscle are outlined on no common slice; "
             "the reference must lie on the muscle's own slices"
+        )
+    if (muscle.whole & reference.whole).any():
+        raise NotAssessable(
+            "the quadratus_femoris and reference_muscle outlines overlap; the reference must be "
+            "another muscle"
         )
     counts = {k: int(reference.inner[k].sum()) for k in both}
     kept = [k for k in both if counts[k] >= settings.min_pixels]

@@ -63,10 +63,6 @@ class RelativeSignal:
         """Return the same in a part of the cut-out that holds the same slices."""
         return replace(self, ratio=self.ratio[box])
 
-    def z(self) -> FloatArray:
-        """Return the z-map: how many spreads a voxel lies above the reference level."""
-        return (self.ratio - 1) / self.spread
-
 
 def relative_signal(
     image: CutOut,
@@ -80,7 +76,7 @@ def relative_signal(
     Raises
     ------
     NotAssessable
-        The reference holds no signal, or values that are no finite numbers.
+        The reference holds no signal, one value only, or values that are no finite numbers.
     """
     reference = reference.on(slices)
     even = image.voxels / shading.field
@@ -89,6 +85,8 @@ def relative_signal(
         raise NotAssessable("the reference_muscle region holds values that are no finite numbers")
     if min(levels.values()) <= 0:
         raise NotAssessable("the reference_muscle region holds no signal")
+    if any(np.ptp(image.voxels[k][reference.inner[k]]) == 0 for k in slices):
+        raise NotAssessable("the reference_muscle region has one value throughout; it is no image")
     ratio = np.zeros_like(even)
     for k, level in levels.items():
         ratio[k] = even[k] / level
@@ -160,28 +158,3 @@ def plain_ratio(image: CutOut, muscle: Region, reference: Region, slices: tuple[
             image.voxels[k][reference.inner[k]]
         )
     return float(np.median(np.concatenate(ratios)))
-
-
-def side_to_side(left: Estimate, right: Estimate) -> Estimate:
-    """Return the ratio of two sides' values with its interval, from the relative errors of both
-    (delta method in the logarithm).
-
-    Raises
-    ------
-    NotAssessable
-        One of the values is not positive.
-    """
-    if min(left.value, right.value) <= 0:
-        raise NotAssessable("one side has no signal to compare with")
-    value = left.value / right.value
-    log_sd = math.hypot(left.sd / left.value, right.sd / right.value)
-    low, high = value * math.exp(-1.96 * log_sd), value * math.exp(1.96 * log_sd)
-    return Estimate(value, value * log_sd, low, high)
-
-
-def histogram(relative: RelativeSignal, region: Region, edges: FloatArray) -> tuple[float, ...]:
-    """Return the share of a region's voxels in each bin of the ratio; what lies beyond the outer
-    edges counts to the outer bins."""
-    values = np.clip(relative.ratio[region.inner], edges[0], edges[-1])
-    counts, _ = np.histogram(values, edges)
-    return tuple((counts / max(1, len(values))).tolist())

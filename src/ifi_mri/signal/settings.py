@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from ifi_mri.config import Fraction, Positive, Settings
+from ifi_mri.config import Fraction, Positive, Settings, SignalSettings
 
 Grades = tuple[Fraction, Fraction, Fraction]
 
@@ -132,17 +132,10 @@ class PlaceSettings(Settings):
     belly_levels_mm: Positive = 10.0
     """...and at most this far above or below it: about two slices."""
     junction_share: Fraction = 0.75
-    """Oedema whose centre lies beyond this share of the way from ischium to femur lies at the
-    distal myotendinous junction."""
-
-
-class BulkSettings(Settings):
-    """Area and volume."""
-
-    outline_sd_mm: Positive = 0.75
-    """Standard deviation of a drawn outline across itself, mm; the landmark default."""
-    outline_length_mm: Positive = 10.0
-    """Length of outline over which a reader errs to the same side, mm.  Ours."""
+    """Oedema whose centre lies beyond this share of the muscle's length from ischium to femur lies
+    at the distal myotendinous junction."""
+    most_of_muscle: Fraction = 0.5
+    """Oedema that takes up more than this share of the muscle has no place."""
 
 
 class MuscleSignalSettings(Settings):
@@ -155,4 +148,31 @@ class MuscleSignalSettings(Settings):
     fat: FatSettings = FatSettings()
     shift: ShiftSettings = ShiftSettings()
     place: PlaceSettings = PlaceSettings()
-    bulk: BulkSettings = BulkSettings()
+
+    @classmethod
+    def of(cls, signal: SignalSettings) -> "MuscleSignalSettings":
+        """Return the settings of this room that a settings file speaks of, the others as they
+        are."""
+        return cls(
+            regions=RegionSettings(
+                erosion_pixels=signal.erosion_pixels,
+                min_pixels=signal.min_pixels,
+                apply_shift=signal.apply_shift,
+            ),
+            shading=ShadingSettings(order=signal.shading_order, radius_mm=signal.shading_radius_mm),
+            oedema=OedemaSettings(
+                threshold_sd=signal.threshold_sd,
+                grade_fractions=signal.grade_fractions,
+                grade_1_ratio=signal.grade_1_ratio,
+                perimuscular_fraction=signal.perimuscular_fraction,
+            ),
+            fat=FatSettings(
+                goutallier_fractions=signal.goutallier_fractions,
+                suppression_limit=signal.fat_suppression_limit,
+            ),
+            place=PlaceSettings(
+                belly_mm=signal.belly_mm,
+                belly_levels_mm=signal.belly_mm,
+                junction_share=signal.junction_share,
+            ),
+        )

@@ -22,6 +22,7 @@ from scipy import ndimage
 
 from ifi_mri import geometry
 from ifi_mri.signal.estimates import BoolArray, FloatArray, robust_spread
+from ifi_mri.signal.field import Polynomial, terms_of
 from ifi_mri.signal.regions import CutOut
 from ifi_mri.signal.settings import ShadingSettings
 
@@ -81,6 +82,8 @@ class Shading:
         Blocks that the fit rests on.
     leverage : float
         Largest leverage of both in the fit.
+    polynomial : Polynomial or None
+        The fitted field; None where none was fitted.
     """
 
     field: FloatArray
@@ -92,6 +95,7 @@ class Shading:
     also_gain_sd: float = 0.0
     n_blocks: int = 0
     leverage: float = 0.0
+    polynomial: Polynomial | None = None
 
     @property
     def remaining_sd(self) -> float:
@@ -154,7 +158,7 @@ def fit_shading(
         fitted = _fit(blocks, order, settings)
         if fitted is None:
             break
-        shading = _shading(fitted, place, box, muscle, reference, also)
+        shading = _shading(fitted, place, box, muscle, reference, also, around.affine)
         if shading.leverage > settings.max_leverage:
             break
         fields.append(shading)
@@ -252,6 +256,7 @@ def _blocks(
 ) -> _Blocks:
     side = tuple(max(1, round(settings.block_mm / spacing)) for spacing in place.pixel_mm)
     stack = around.voxels[slices].astype(np.float64)
+    stack[~np.isfinite(stack)] = np.nan  # no comparison holds: such blocks take no part
     mean = _block_mean(stack, side)
     spread = np.sqrt(np.maximum(_block_mean(stack * stack, side) - mean * mean, 0))
     box = around.place_of(image)[1:]
@@ -323,12 +328,6 @@ def _grown(mask: BoolArray, pixel_mm: tuple[float, float]) -> BoolArray:
     return np.asarray(ndimage.maximum_filter(mask, size=(1, rows, columns)))
 
 
-def _terms(u: FloatArray, v: FloatArray, order: int) -> FloatArray:
-    """Return the polynomial's terms without the constant, last axis."""
-    linear = [u, v]
-    return np.stack(linear if order == 1 else [*linear, u * u, u * v, v * v], axis=-1)
-
-
 class _Fit(NamedTuple):
     """Polynomial of log signal, with its block of the inverse normal matrix and its covariance."""
 
@@ -344,7 +343,7 @@ def _fit(blocks: _Blocks, order: int, settings: ShadingSettings) -> _Fit | None:
 
     In every round blocks further from the present field than the gate do not count.
     """
-    terms = _terms(blocks.u, blocks.v, order)
+    terms = terms_of(blocks.u, blocks.v, order)
     n_slices, n_terms = len(blocks.levels), terms.shape[1]
     design = np.concatenate([np.eye(n_slices)[blocks.slice_of], terms], axis=1)
     solution = np.concatenate([blocks.levels, np.zeros(n_terms)])
@@ -390,14 +389,17 @@ def _shading(
     muscle: BoolArray,
     reference: BoolArray,
     also: BoolArray | None,
+    affine: FloatArray,
 ) -> Shading:
-    """Return the field over the regions' cut-out, and what it means for them."""
+    """Return the field over the regions' cut-out, and what it means for them; ``affine`` is that of
+    the surroundings, whose rows and columns ``place`` and ``box`` count."""
     rows, columns = (np.arange(part.start, part.stop, dtype=np.float64) for part in box)
     u, v = np.broadcast_arrays(*place.coordinates(rows[:, None], columns[None]))
-    terms = _terms(u, v, fitted.order)
+    terms = terms_of(u, v, fitted.order)
     plane = np.exp(terms @ fitted.polynomial)
     at_reference = reference.sum(axis=0)
-    plane = plane / np.average(plane, weights=at_reference)
+    mean = float(np.average(plane, weights=at_reference))
+    plane = plane / mean
     origin = np.average(terms, axis=(0, 1), weights=at_reference)
 
     def gain_at(mask: BoolArray) -> tuple[float, float]:
@@ -421,4 +423,13 @@ def _shading(
         also_gain_sd=also_gain_sd,
         n_blocks=fitted.n_blocks,
         leverage=float(np.einsum("ij,jk,ik->i", there, fitted.inverse, there).max()),
+        polynomial=_polynomial(fitted, place, affine, mean),
     )
+
+
+def _polynomial(fitted: _Fit, place: _Place, affine: FloatArray, mean: float) -> Polynomial:
+    """Return the fitted field with its origin in the patient."""
+    middle = [mm / spacing for mm, spacing in zip(place.middle_mm, place.pixel_mm, strict=True)]
+    x, y, z = (float(value) for value in geometry.voxel_to_patient(affine, (0.0, *middle)))
+    coefficients = tuple(float(value) for value in fitted.polynomial)
+    return Polynomial((x, y, z), place.scale_mm, coefficients, math.log(mean))

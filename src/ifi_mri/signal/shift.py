@@ -25,6 +25,9 @@ from ifi_mri.signal.estimates import FloatArray
 from ifi_mri.signal.regions import NotAssessable
 from ifi_mri.signal.settings import ShiftSettings
 
+#: Pixels: a picture turned by less than this over the whole grid counts as not turned.
+UPRIGHT_PIXELS: Final = 1e-6
+
 #: Spacing in mm of the common grid that both series are read on.
 GRID_MM: Final = 0.8
 
@@ -115,7 +118,7 @@ def in_plane_shift(
         off_plane = origin - (origin @ basis.T) @ basis
         grid = off_plane + right[None, :, None] * basis[0] + down[:, None, None] * basis[1]
         pair = [_edge_directions(sampled(volume, grid)) for volume in (anatomy, fluid)]
-        if all(np.abs(edges).max() > 0 for edges in pair):
+        if all(edges.any() for edges in pair):
             products.append(pair)
     if not products:
         raise NotAssessable("the two series share no slice with edges near the outlines")
@@ -138,6 +141,9 @@ def sampled(volume: Volume, points_mm: FloatArray) -> FloatArray:
     k = np.rint(depth)
     index = index + (k - depth)[..., None] * _one_slice_in_plane(volume)
     inside = (k >= 0) & (k < len(volume.voxels))
+    on_one_slice = inside.all() and k.min() == k.max()
+    if on_one_slice and min(volume.voxels.shape[1:]) > 1 and _is_upright(index):
+        return _between_pixels(volume.voxels[int(k.min())], index[:, 0, 1], index[0, :, 2])
     values = np.full(index.shape[:-1], np.nan)
     for chosen in np.unique(k[inside]).astype(int):
         at = inside & (k == chosen)
@@ -145,6 +151,43 @@ def sampled(volume: Volume, points_mm: FloatArray) -> FloatArray:
             volume.voxels[chosen], index[at][:, 1:].T, order=1, cval=np.nan, output=np.float64
         )
     return values
+
+
+def _is_upright(index: FloatArray) -> bool:
+    """Return whether the voxel's row follows from the row of positions alone, and its column from
+    theirs: the picture is not turned against the grid of positions."""
+    rows, columns = index[..., 1], index[..., 2]
+    return bool(
+        np.ptp(rows, axis=1).max() < UPRIGHT_PIXELS
+        and np.ptp(columns, axis=0).max() < UPRIGHT_PIXELS
+    )
+
+
+def _between_pixels(
+    picture: npt.NDArray[np.float32], rows: FloatArray, columns: FloatArray
+) -> FloatArray:
+    """Return a picture at rows x columns, linear between pixels; nan outside.  What
+    `scipy.ndimage.map_coordinates` does for any positions, 10 times as fast for these."""
+    along = _weighted(rows, picture.shape[0]), _weighted(columns, picture.shape[1])
+    (r, down, in_rows), (c, right, in_columns) = along
+    top, left = r.min(), c.min()
+    part = picture[top : r.max() + 2, left : c.max() + 2].astype(np.float64)
+    r, c = r - top, c - left
+    upper, lower = part[r], part[r + 1]
+    lines = upper + down[:, None] * (lower - upper)
+    values: FloatArray = lines[:, c] + right * (lines[:, c + 1] - lines[:, c])
+    values[~in_rows] = np.nan
+    values[:, ~in_columns] = np.nan
+    return values
+
+
+def _weighted(
+    coordinates: FloatArray, n: int
+) -> tuple[npt.NDArray[np.intp], FloatArray, npt.NDArray[np.bool_]]:
+    """Return the pixel before each coordinate, the weight of the next one, and which of them lie
+    in the picture."""
+    before = np.clip(np.floor(coordinates).astype(np.intp), 0, max(n - 2, 0))
+    return before, coordinates - before, (coordinates >= 0) & (coordinates <= n - 1)
 
 
 def _one_slice_in_plane(volume: Volume) -> FloatArray:
@@ -163,10 +206,13 @@ def _edge_directions(picture: FloatArray) -> npt.NDArray[np.complex128]:
     seen = np.isfinite(picture)
     if not seen.any():
         return np.zeros(picture.shape, dtype=np.complex128)
-    full = np.where(seen, picture, np.median(picture[seen]))
     sd = GRADIENT_SD_MM / GRID_MM
+    full, inside = picture, seen
+    if not seen.all():
+        full = np.where(seen, picture, np.median(picture[seen]))
+        # as far from what is not seen, in steps along rows and columns, as the filter reaches
+        inside = ndimage.distance_transform_cdt(seen, metric="taxicab") > math.ceil(3 * sd)
     down, right = (ndimage.gaussian_filter(full, sd, order=order) for order in ((1, 0), (0, 1)))
-    inside = ndimage.binary_erosion(seen, iterations=math.ceil(3 * sd), border_value=1)
     strength = right**2 + down**2
     eta2 = float(np.median(strength[inside])) if inside.any() else 0.0
     if eta2 <= (EVEN * float(np.abs(full).max())) ** 2:

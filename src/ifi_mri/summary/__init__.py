@@ -7,7 +7,10 @@ document, section 9.5).  All sentences stand in `catalogue`.
 
 from ifi_mri.summary.assertions import ASSERTIONS
 from ifi_mri.summary.impressions import impression
+from ifi_mri.summary.languages import load as load_language
 from ifi_mri.summary.positioning import position, position_sentence
 from ifi_mri.summary.sides import write
 
-__all__ = ("ASSERTIONS", "impression", "position", "position_sentence", "write")
+__all__ = (
+    "ASSERTIONS", "impression", "load_language", "position", "position_sentence", "write",
+)  # fmt: skip

@@ -23,9 +23,10 @@ class Space(StrEnum):
 
 
 class Muscle(StrEnum):
-    """Whether quadratus femoris shows oedema signal."""
+    """Whether quadratus femoris shows oedema signal, or fat without it."""
 
     OEDEMA = "oedema"
+    FAT = "fat"
     INDETERMINATE = "indeterminate"
     NONE = "none"
     NOT_ASSESSABLE = "not assessable"
@@ -109,7 +110,8 @@ def space_axis(findings: Sequence[Finding], side: Side) -> Space:
 
 
 def muscle_axis(findings: Sequence[Finding], side: Side) -> Muscle:
-    """Return the oedema finding of a side as an axis.
+    """Return the oedema finding of a side as an axis; fat where there is no oedema signal but
+    fatty infiltration.
 
     Neither the measured signal nor the reader's eye overwrites the other: where one sees oedema
     signal and the other sees none, the axis is indeterminate.
@@ -119,6 +121,9 @@ def muscle_axis(findings: Sequence[Finding], side: Side) -> Muscle:
         return Muscle.NOT_ASSESSABLE
     if reader_disagrees(finding):
         return Muscle.INDETERMINATE
+    fat = status_of(findings, FindingName.QUADRATUS_FEMORIS_FATTY_INFILTRATION, side)
+    if finding.status is Status.ABSENT and fat is Status.PRESENT:
+        return Muscle.FAT
     return {
         Status.PRESENT: Muscle.OEDEMA,
         Status.INDETERMINATE: Muscle.INDETERMINATE,

@@ -1,7 +1,8 @@
 """Every sentence of the diagnostic summary and the impression, written once.
 
 A catalogue maps message ids to templates (``str.format``).  Another language is another mapping
-with the same keys, given to `ifi_mri.summary.write` and its siblings as ``words``.
+with the same keys (`ifi_mri.summary.languages`), given to `ifi_mri.summary.write` and its siblings
+as ``words``.
 
 The wording follows the project's evidence document, sections 9.4 and 9.5: "compatible with" and
 "can be seen in"; never that a picture settles the question one way or the other; no probability;
@@ -9,15 +10,35 @@ nothing that tells anybody what to do.  Figures stand here only where they were 
 itself, with that source.
 """
 
+import re
+import string
 from collections.abc import Mapping
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 Catalogue: TypeAlias = Mapping[str, str]
 
 
+#: A number as `ifi_mri.vocabulary.printed` prints it.
+_NUMBER: Final = re.compile(r"-?\d+\.\d+")
+
+
+class _Formatter(string.Formatter):
+    """Fills in values, numbers with a language's own sign of decimals."""
+
+    def __init__(self, decimal: str) -> None:
+        self.decimal = decimal
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """Return one value as text; text that is no number stays as it is."""
+        text = str(super().format_field(value, format_spec))
+        return text.replace(".", self.decimal) if _NUMBER.fullmatch(text) else text
+
+
 def say(words: Catalogue, message: str, **values: object) -> str:
     """Return a message of a catalogue with its values filled in."""
-    return words[message].format(**values)
+    if words["decimal"] == ".":
+        return words[message].format(**values)
+    return _Formatter(words["decimal"]).format(words[message], **values)
 
 
 def listed(words: Catalogue, items: tuple[str, ...] | list[str]) -> str:
@@ -29,6 +50,7 @@ def listed(words: Catalogue, items: tuple[str, ...] | list[str]) -> str:
 
 _GRAMMAR: Final = {
     "and": "and",
+    "decimal": ".",
     "side.left": "Left",
     "side.right": "Right",
     "on_side": "{side}: {sentence}",
@@ -49,6 +71,9 @@ _AXES: Final = {
     "axis.space.part": "{space} {status}",
     "axis.space.profile": "profile {profile}",
     "axis.muscle.oedema": "Quadratus femoris: oedema signal ({grades}).",
+    "axis.muscle.fat": (
+        "Quadratus femoris: fatty infiltration ({fat}), no oedema signal ({grades})."
+    ),
     "axis.muscle.none": "Quadratus femoris: no oedema signal ({grades}).",
     "axis.muscle.indeterminate": "Quadratus femoris: oedema signal indeterminate ({grades}).",
     "axis.muscle.disagreement": (
@@ -70,6 +95,7 @@ _AXES: Final = {
     "grade.measured": "grade {grade}",
     "grade.reader": "reader's visual grade {grade}",
     "grade.none": "no grade",
+    "grade.fat": "fat grade {grade} of 4, after Goutallier; the mapping is ours",
 }
 
 _STATEMENTS: Final = {
@@ -96,6 +122,15 @@ _STATEMENTS: Final = {
     "statement.narrowed.none": (
         "A narrow space without oedema signal of quadratus femoris: this may be normal variation, "
         "the position while scanning, sex or age."
+    ),
+    "statement.narrowed.fat": (
+        "A narrow space with fatty infiltration of quadratus femoris and without oedema signal: "
+        "fatty change is described in the chronic phase of ischiofemoral impingement and has other "
+        "causes; clinical correlation is needed."
+    ),
+    "statement.not narrowed.fat": (
+        "Fatty infiltration of quadratus femoris without narrowing or oedema signal: fat of muscle "
+        "grows with age and weight (Eur Radiol 2014), and these features leave its cause open."
     ),
     "statement.not narrowed.oedema": (
         "Oedema signal of quadratus femoris without narrowing: strain or tear, delayed-onset "
@@ -125,6 +160,36 @@ _STATEMENTS: Final = {
         "For the treating clinician: the sources describe injections with short-term relief and "
         "surgery in small series without comparison groups (reviews: Nakano 2020; Mohorea, Curr "
         "Rev Musculoskelet Med, doi:10.1007/s12178-025-10004-9)."
+    ),
+}
+
+_MUSCLE: Final = {
+    "place.narrowest": (
+        "The raised signal is centred in the muscle's belly at the narrowest place, {distance} mm "
+        "(95 % interval {low} to {high}) from the line of the ischiofemoral space: this pattern "
+        "fits impingement; that of strain lies along the distal myotendinous junction."
+    ),
+    "place.junction": (
+        "The raised signal is centred along the distal myotendinous junction, {distance} mm (95 % "
+        "interval {low} to {high}) from the line of the ischiofemoral space: this pattern fits "
+        "strain; that of impingement is centred in the belly at the narrowest place."
+    ),
+    "place.elsewhere": (
+        "The raised signal is centred {distance} mm (95 % interval {low} to {high}) from the line "
+        "of the ischiofemoral space, neither in the belly at the narrowest place (as in "
+        "impingement) nor along the distal myotendinous junction (as in strain)."
+    ),
+    "place.throughout": (
+        "The raised signal takes up most of the muscle, so that its place fits neither pattern: "
+        "that of impingement, in the belly at the narrowest place, nor that of strain, along the "
+        "distal myotendinous junction."
+    ),
+    "place.perimuscular": (
+        "Raised signal goes on beyond the muscle's outline within the ischiofemoral space."
+    ),
+    "fat.beside_oedema": (
+        "Fatty infiltration stands beside the oedema signal ({fat}): acute on chronic change is "
+        "described."
     ),
 }
 
@@ -291,6 +356,8 @@ _IMPRESSION: Final = {
         "quadratus femoris oedema signal: measurement and reader disagree ({grades})"
     ),
     "impression.oedema.not_assessable": "quadratus femoris signal not assessable",
+    "impression.fat.present": "fatty infiltration of quadratus femoris ({fat})",
+    "impression.fat.indeterminate": "fatty infiltration of quadratus femoris equivocal ({fat})",
     "impression.close": (
         "Measurements and features for interpretation together with the clinical findings; not a "
         "diagnosis."
@@ -357,6 +424,7 @@ ENGLISH: Final[Catalogue] = {
     **_GRAMMAR,
     **_AXES,
     **_STATEMENTS,
+    **_MUSCLE,
     **_ANSWERS,
     **_COMPETING,
     **_HISTORY,

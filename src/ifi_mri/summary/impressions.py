@@ -11,7 +11,8 @@ from ifi_mri.summary.axes import (
     reader_disagrees,
 )
 from ifi_mri.summary.catalogue import ENGLISH, Catalogue, listed, say
-from ifi_mri.summary.sides import STATEMENT, grades
+from ifi_mri.summary.muscle import fat_grade, grades
+from ifi_mri.summary.sides import STATEMENT
 from ifi_mri.vocabulary import FindingName, MeasurementName, Side, Status, printed, spoken
 
 
@@ -52,6 +53,11 @@ def _numbers(
     reasons = {m.name: spoken(m.reason) for m in not_measured if m.side is side}
     parts = list(_spaces(findings, taken, reasons, side, words))
     parts.append(_muscle(finding_of(findings, FindingName.QUADRATUS_FEMORIS_OEDEMA, side), words))
+    fat = finding_of(findings, FindingName.QUADRATUS_FEMORIS_FATTY_INFILTRATION, side)
+    if fat is not None and fat.status in (Status.PRESENT, Status.INDETERMINATE):
+        parts.append(
+            say(words, f"impression.fat.{fat.status}", fat=fat_grade(findings, side, words))
+        )
     return say(words, "impression.side", side=say(words, f"side.{side}"), parts="; ".join(parts))
 
 

@@ -29,13 +29,13 @@ from ifi_mri.summary.axes import (
     clinical_axis,
     finding_of,
     muscle_axis,
-    reader_disagrees,
     secondary_history,
     space_axis,
     status_of,
 )
 from ifi_mri.summary.catalogue import ENGLISH, LIMITS, Catalogue, listed, say
 from ifi_mri.summary.competing import competing
+from ifi_mri.summary.muscle import Measured, muscle_context, muscle_sentence
 from ifi_mri.vocabulary import Answer, FindingName, HipRotation, MeasurementName, Side, Status
 
 #: Mechanism, history and other recorded features that are named where the answer is yes; surgery
@@ -99,7 +99,8 @@ def write(
 
     def side_summary(side: Side) -> SideSummary:
         on_side = {name: reason for (name, at), reason in reasons.items() if at is side}
-        return _side_summary(findings, on_side, clinical, side, age_years, words)
+        taken = {item.name: item for item in measurements if item.side is side}
+        return _side_summary(findings, taken, on_side, clinical, side, age_years, words)
 
     return DiagnosticSummary(
         left=side_summary(Side.LEFT),
@@ -110,6 +111,7 @@ def write(
 
 def _side_summary(
     findings: Sequence[Finding],
+    taken: Measured,
     reasons: dict[MeasurementName, str],
     clinical: ClinicalIntake | None,
     side: Side,
@@ -123,6 +125,7 @@ def _side_summary(
         muscle_sentence(findings, side, words),
         clinical_sentence(reading, words),
         statement(space, muscle, reading.state, secondary_history(clinical, side), words),
+        *muscle_context(findings, taken, side, words),
         *_context(space, muscle, reading.state, clinical, side, age_years, words),
     ]
     missing = [
@@ -159,27 +162,6 @@ def space_sentence(findings: Sequence[Finding], side: Side, words: Catalogue) ->
     parts += [say(words, "axis.space.profile", profile=profile) for profile in profiles]
     state = space_axis(findings, side).value
     return say(words, f"axis.space.{state}", spaces=", ".join(parts))
-
-
-def muscle_sentence(findings: Sequence[Finding], side: Side, words: Catalogue) -> str:
-    """Return the muscle axis with the grades it rests on."""
-    oedema = finding_of(findings, FindingName.QUADRATUS_FEMORIS_OEDEMA, side)
-    state = muscle_axis(findings, side).value
-    if oedema is None:
-        return say(words, f"axis.muscle.{state}")
-    if reader_disagrees(oedema):
-        state = "disagreement"
-    return say(words, f"axis.muscle.{state}", grades=grades(oedema, words))
-
-
-def grades(oedema: Finding, words: Catalogue) -> str:
-    """Return the measured and the reader's grade in words, whichever there are."""
-    given = []
-    if oedema.grade is not None:
-        given.append(say(words, "grade.measured", grade=oedema.grade))
-    if oedema.reader_grade is not None:
-        given.append(say(words, "grade.reader", grade=oedema.reader_grade))
-    return ", ".join(given) or say(words, "grade.none")
 
 
 def clinical_sentence(reading: ClinicalReading, words: Catalogue) -> str:

@@ -1,0 +1,138 @@
+"""The signal of quadratus femoris in units of normal muscle, made again from a report and pixels.
+
+A report keeps what was settled - outlines, level of the reference on every slice, its spread, the
+coil's field, the threshold - so that picture and histogram show exactly what was measured.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeGuard
+
+import numpy as np
+import numpy.typing as npt
+
+from ifi_mri import geometry
+from ifi_mri.model import FloatArray, Landmark, Measurement, Volume
+from ifi_mri.signal.details import field_of
+from ifi_mri.signal.regions import moved
+from ifi_mri.vocabulary import LandmarkName
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class SliceMap:
+    """One slice, arrays of its rows and columns.
+
+    Attributes
+    ----------
+    ratio : ndarray
+        Signal over that of normal muscle at the same place.
+    muscle, reference : ndarray of bool
+        Pixels that were read of quadratus femoris and of the reference muscle.
+    """
+
+    ratio: FloatArray
+    muscle: BoolArray
+    reference: BoolArray
+
+
+@dataclass(frozen=True, eq=False)
+class SignalMap:
+    """The compared slices by their index in the volume that was opened.
+
+    ``spread`` is the robust standard deviation of the reference's ratio, ``threshold`` the ratio
+    above which a pixel counts as raised.
+    """
+
+    slices: dict[int, SliceMap]
+    spread: float
+    threshold: float
+
+    def z(self, index: int) -> FloatArray:
+        """Return how many spreads the pixels of a slice lie above the reference level."""
+        return (self.slices[index].ratio - 1) / self.spread
+
+    def above(self, index: int) -> BoolArray:
+        """Return the read pixels of quadratus femoris above the threshold on a slice."""
+        one = self.slices[index]
+        return one.muscle & (one.ratio > self.threshold)
+
+    def values(self, structure: LandmarkName) -> FloatArray:
+        """Return the ratio of all read pixels of the muscle or its reference, over the slices."""
+        is_muscle = structure is LandmarkName.QUADRATUS_FEMORIS
+        parts = [
+            one.ratio[one.muscle if is_muscle else one.reference] for one in self.slices.values()
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def signal_map(
+    measurement: Measurement,
+    indices: Sequence[int],
+    outlines: Iterable[Landmark],
+    volume: Volume,
+) -> SignalMap | None:
+    """Return the map that a measurement of signal rests on; None where it kept too little.
+
+    Parameters
+    ----------
+    measurement : Measurement
+        The oedema fraction of one side.
+    indices : sequence of int
+        The slice of the volume that each of its per-slice values was taken on.
+    outlines : iterable of Landmark
+        As they were drawn; where the measurement moved them, they are moved again.
+    volume : Volume
+    """
+    found = dict(measurement.details)
+    spread, threshold = found.get("reference_spread"), found.get("threshold_ratio")
+    if not _is_number(spread) or not _is_number(threshold):
+        return None
+    shape = volume.voxels.shape[1:]
+    field = field_of(measurement.details)
+    even = np.ones(shape) if field is None else field.on(volume.affine, shape)
+    marks: dict[int, list[Landmark]] = {}
+    for mark in moved_as_measured(measurement, outlines):
+        if mark.closed:
+            marks.setdefault(nearest_slice(volume, mark), []).append(mark)
+    slices = {}
+    for index, value in zip(indices, measurement.per_slice, strict=True):
+        level, erosion = (dict(value.details).get(k) for k in ("reference_level", "erosion_pixels"))
+        if not _is_number(level) or not isinstance(erosion, int):
+            return None
+        muscle, reference = (
+            _read(name, marks.get(index, ()), volume, erosion)
+            for name in (LandmarkName.QUADRATUS_FEMORIS, LandmarkName.REFERENCE_MUSCLE)
+        )
+        ratio = volume.voxels[index].astype(np.float64) / even / level
+        slices[index] = SliceMap(ratio, muscle, reference)
+    return SignalMap(slices, float(spread), float(threshold))
+
+
+def moved_as_measured(
+    measurement: Measurement, outlines: Iterable[Landmark]
+) -> tuple[Landmark, ...]:
+    """Return outlines where the measurement read them: moved by the shift, where that was asked."""
+    found = dict(measurement.details)
+    step = [float(found.get(f"moved_{axis}_mm", 0.0)) for axis in "xyz"]
+    return moved(outlines, step) if any(step) else tuple(outlines)
+
+
+def _read(name: LandmarkName, marks: Iterable[Landmark], volume: Volume, erosion: int) -> BoolArray:
+    """Return the pixels of a structure without the outermost ones, as they were read, from the
+    outlines on one slice."""
+    whole = np.zeros(volume.voxels.shape[1:], dtype=np.bool_)
+    for mark in marks:
+        if mark.name is name:
+            whole |= geometry.pixels_inside(mark.points_mm, volume.affine, whole.shape)
+    return geometry.eroded(whole, erosion)
+
+
+def nearest_slice(volume: Volume, mark: Landmark) -> int:
+    """Return the slice of a volume whose plane is nearest to a landmark."""
+    return int(np.rint(geometry.slice_coordinate(volume.affine, mark.points_mm).mean()))
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and value > 0
