@@ -331,6 +331,84 @@ def space(name: MeasurementName, side: Side) -> Measurement:
     )
 
 
+Details = tuple[tuple[str, float | int | str], ...]
+
+THRESHOLD_RATIO = 1.3
+
+HOW_IT_WAS_READ: Details = (
+    ("n_pixels", 200),
+    ("n_reference_pixels", 150),
+    ("erosion_pixels", 1),
+    ("plain_ratio", 1.9),
+    ("shading_applied", "yes"),
+    ("shading_order", 1),
+    ("shading_gain", 0.97),
+    ("shading_gain_sd", 0.01),
+    ("snr", 18.4),
+    ("noise_floor_subtracted", "no"),
+    ("shift_right_sd_mm", 0.2),
+    ("shift_down_sd_mm", 0.3),
+    ("shift_x_mm", -1.4),
+    ("shift_y_mm", 0.2),
+    ("shift_z_mm", 0.0),
+    ("shift_significant", "yes"),
+    ("shift_beyond_search", "no"),
+    ("shift_applied", "no"),
+    ("fat_over_muscle", 0.4),
+    ("fat_over_muscle_low", 0.3),
+    ("fat_over_muscle_high", 0.5),
+    ("fat_suppression_lost", "no"),
+)
+
+#: A field that falls towards the back by 3 % in 40 mm; what the picture of the left shows.
+FIELD: Details = (
+    ("field_x_mm", 70.0),
+    ("field_y_mm", 30.0),
+    ("field_z_mm", -48.0),
+    ("field_scale_mm", 40.0),
+    ("field_log_level", 0.0),
+    ("field_u", 0.0),
+    ("field_v", 0.0),
+)
+
+WHAT_WAS_FOUND: dict[Side, Details] = {
+    Side.LEFT: (
+        ("threshold_sd", 3.0),
+        ("threshold_ratio", THRESHOLD_RATIO),
+        ("reference_spread", 0.1),
+        ("fraction_above_threshold", 0.24),
+        ("chance_fraction", 0.00135),
+        ("raised_ratio", 2.41),
+        ("raised_ratio_low", 2.3),
+        ("raised_ratio_high", 2.52),
+        ("grade", 2),
+        ("grade_low", 1),
+        ("grade_high", 2),
+        ("grade_probability", 0.88),
+        ("spread_beyond_muscle", "no"),
+        ("zone", "belly at the narrowest place"),
+        ("distance_from_space_mm", 3.2),
+        ("distance_from_space_mm_low", 2.1),
+        ("distance_from_space_mm_high", 4.3),
+        ("level_above_space_mm", -1.2),
+        ("share_to_femur", 0.5),
+        *FIELD,
+    ),
+    Side.RIGHT: (
+        ("threshold_sd", 3.0),
+        ("threshold_ratio", THRESHOLD_RATIO),
+        ("reference_spread", 0.1),
+        ("fraction_above_threshold", 0.0),
+        ("chance_fraction", 0.00135),
+        ("grade", 0),
+        ("grade_low", 0),
+        ("grade_high", 0),
+        ("grade_probability", 0.999),
+        ("spread_beyond_muscle", "no"),
+    ),
+}
+
+
 def signal(side: Side) -> tuple[Measurement, ...]:
     """Return ratio, fraction, largest fraction and volume of a side, from the example's pixels."""
     volume = _VOLUMES[FLUID_UID]
@@ -342,8 +420,8 @@ def signal(side: Side) -> tuple[Measurement, ...]:
             for vertices in (muscle_outline(side, index), reference_outline(side, index))
         )
         values, reference = (volume.voxels[index][mask].astype(float) for mask in (inside, around))
-        threshold = round(float(reference.mean() + 3 * reference.std(ddof=1)), 6)
-        n_above = int((values > threshold).sum())
+        level = round(float(np.median(reference)), 6)
+        n_above = int((values / level > THRESHOLD_RATIO).sum())
         counts.append(n_above)
         ratios.append(float(np.median(values) / np.median(reference)))
         fractions.append(n_above / len(values))
@@ -355,9 +433,7 @@ def signal(side: Side) -> tuple[Measurement, ...]:
                 points_mm=muscle_outline(side, index),
                 instance_number=index + 1,
                 details=(
-                    ("threshold", threshold),
-                    ("reference_mean", round(float(reference.mean()), 6)),
-                    ("reference_sd", round(float(reference.std(ddof=1)), 6)),
+                    ("reference_level", level),
                     ("n_pixels", len(values)),
                     ("n_reference_pixels", len(reference)),
                     ("n_above", n_above),
@@ -368,7 +444,13 @@ def signal(side: Side) -> tuple[Measurement, ...]:
     shown = per_slice[int(np.argmax(counts))]
 
     def one(
-        name: MeasurementName, unit: str, value: float, sd: float, values: Sequence[float], how: str
+        name: MeasurementName,
+        unit: str,
+        value: float,
+        sd: float,
+        values: Sequence[float],
+        how: str,
+        details: Details = (("n_pixels", 200),),
     ) -> Measurement:
         return Measurement(
             name=name,
@@ -386,10 +468,10 @@ def signal(side: Side) -> tuple[Measurement, ...]:
                 for kept, found in zip(per_slice, values, strict=False)
             ),
             series_uid=FLUID_UID,
-            details=(("threshold_sd", 3.0), ("erosion_pixels", 1)),
+            details=details,
         )
 
-    above = "voxels above reference mean + 3 SD"
+    above = "voxels above the reference level + 3 spreads"
     fraction = float(np.mean(fractions))
     return (
         one(
@@ -399,6 +481,7 @@ def signal(side: Side) -> tuple[Measurement, ...]:
             0.02,
             ratios,
             "median quadratus femoris signal over median reference muscle signal",
+            HOW_IT_WAS_READ,
         ),
         one(
             MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION,
@@ -407,6 +490,7 @@ def signal(side: Side) -> tuple[Measurement, ...]:
             0.01,
             fractions,
             f"{above} over all voxels of quadratus femoris",
+            WHAT_WAS_FOUND[side],
         ),
         one(
             MeasurementName.QUADRATUS_FEMORIS_OEDEMA_LARGEST_FRACTION,
@@ -485,9 +569,13 @@ def findings(side: Side) -> tuple[Finding, ...]:
             name=FindingName.QUADRATUS_FEMORIS_OEDEMA,
             side=side,
             status=Status.PRESENT if grade else Status.ABSENT,
-            because=f"voxels above the reference muscle's mean + 3 SD (grade {grade}).",
+            because=f"raised signal against the reference muscle (grade {grade}).",
+            profile="ifi_mri_proposal",
             grade=grade,
             reader_grade=1 if side is Side.LEFT else None,
+            grade_range=(1, 2) if grade else (0, 0),
+            agrees_with_reader=False if side is Side.LEFT else None,
+            thresholds_validated=False,
             evidence=(
                 MeasurementName.QUADRATUS_FEMORIS_SIGNAL_RATIO,
                 MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION,
@@ -563,7 +651,7 @@ def side_summary(side: Side) -> SideSummary:
 def report() -> Report:
     """Return the report of both sides."""
     return Report(
-        schema_version="1.0",
+        schema_version="1.1",
         report_uid="2.25.123456789012345678901234567890123456",
         case_id="example-1",
         created_at="2026-02-01T09:30:00Z",

@@ -53,7 +53,8 @@ def test_the_default_file_states_every_setting() -> None:
     lines = DEFAULT.read_text(encoding="utf-8").splitlines()
     for name, default in settings_of(Config).items():
         if default is None:
-            assert any(line.startswith(f"# {name} = ") for line in lines), name
+            key = name.rsplit(".", 1)[-1]
+            assert any(line.startswith(f"# {key} = ") for line in lines), name
             continue
         value: Any = stated
         for part in name.split("."):
@@ -225,3 +226,35 @@ def test_no_foreign_error_comes_out_of_any_content(content: Any) -> None:
     with contextlib.suppress(ConfigError):
         config = check_settings(content, Config, "x")
         assert json.loads(config.model_dump_json())["profile"] == config.profile
+
+
+def test_a_section_from_the_command_line_changes_its_keys_and_keeps_the_others(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path, "[signal]\nmin_pixels = 40\nshading_order = 1\n")
+    config = load_config(path, signal={"apply_shift": True})
+
+    assert (config.signal.min_pixels, config.signal.shading_order) == (40, 1)
+    assert config.signal.apply_shift is True
+    assert load_config(path, signal=None).signal.apply_shift is False
+    with pytest.raises(ConfigError, match=r"'signal\.nonsense' is not a known key"):
+        load_config(path, signal={"nonsense": 1})
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("shading_order = 3", "shading_order"),
+        ("shading_radius_mm = 5.0", "shading_radius_mm"),
+        ("goutallier_fractions = [0.1, 0.1, 0.4, 0.5]", "goutallier_fractions must rise"),
+        ("grade_fractions = [0.5, 0.1, 0.025]", "grade_fractions must rise"),
+        ("fat_suppression_limit = 0.0", "fat_suppression_limit"),
+        ("junction_share = 1.5", "junction_share"),
+        ("belly_mm = -1.0", "belly_mm"),
+    ],
+)
+def test_signal_settings_out_of_range_are_refused_by_name(
+    tmp_path: Path, line: str, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load_config(written(tmp_path, f"[signal]\n{line}\n"))

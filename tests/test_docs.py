@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from ifi_mri import config, findings, landmarks, measurements
+from ifi_mri import clinical, config, findings, landmarks, measurements
 from ifi_mri.cli import build_parser
 from ifi_mri.info import info
+from ifi_mri.reports.json_versions import SCHEMA_VERSION
+from ifi_mri.summary import ASSERTIONS
+from ifi_mri.summary.catalogue import ENGLISH
+from ifi_mri.summary.languages import languages
 from ifi_mri.vocabulary import FindingName, MeasurementName
 
 REPOSITORY = Path(__file__).parents[1]
@@ -44,6 +48,17 @@ def test_every_landmark_format_is_in_the_readme(name):
     assert f"`{name}`" in README
 
 
+@pytest.mark.parametrize("name", list(landmarks.LABEL_FORMATS))
+def test_every_label_map_format_is_in_the_readme(name):
+    assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize("table", info()["label_tables"], ids=lambda table: table["id"])
+def test_every_label_table_is_in_the_readme_with_its_version(table):
+    assert f"`{table['id']}`" in README
+    assert table["version"] in README
+
+
 @pytest.mark.parametrize("file_name", sorted(info()["report_formats"].values()))
 def test_every_report_file_is_in_the_readme(file_name):
     assert f"`{file_name}`" in README
@@ -64,6 +79,35 @@ def test_every_command_is_in_the_readme_and_explains_itself(command):
 
 def test_the_default_profile_is_named_in_the_readme():
     assert f"`{config.DEFAULT_PROFILE}`" in README
+
+
+@pytest.mark.parametrize("assertion", ASSERTIONS, ids=lambda assertion: assertion.id)
+def test_every_assertion_of_the_account_has_its_row(assertion):
+    fields = ", ".join(f"`{name}`" for name in assertion.fields) or "-"
+    sentence = f" Sentence `{assertion.message}`." if assertion.message else ""
+    row = (
+        f"| {assertion.id} | {assertion.text} | {assertion.standing} | {fields} | "
+        f"{assertion.rule}{sentence} | `{assertion.test}` |"
+    )
+    assert row in README
+
+
+@pytest.mark.parametrize("assertion", ASSERTIONS, ids=lambda assertion: assertion.id)
+def test_every_field_sentence_and_test_of_an_assertion_exists(assertion):
+    asked = {name for names in clinical.GROUPS.values() for name in names}
+    assert set(assertion.fields) <= asked
+    assert not assertion.message or assertion.message in ENGLISH
+    tests = (REPOSITORY / "tests" / "test_summary.py").read_text(encoding="utf-8")
+    assert f"def {assertion.test}(" in tests
+
+
+def test_the_version_of_the_report_is_in_the_readme():
+    assert f"`schema_version` is {SCHEMA_VERSION}" in README
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_language_is_in_the_readme(language):
+    assert language == "en" or f"`configs/languages/{language}.toml`" in README
 
 
 @pytest.mark.parametrize("line", shell_commands())

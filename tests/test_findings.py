@@ -1,5 +1,7 @@
 """Narrowing and oedema: the cut-off itself, its band, and what is never assessed."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from ifi_mri import findings
 from ifi_mri.config import SignalSettings, find_profile, profiles
 from ifi_mri.findings import AssessedHip, narrowing
+from ifi_mri.findings import quadratus_femoris_fatty_infiltration as fatty
 from ifi_mri.findings import quadratus_femoris_oedema as oedema
 from ifi_mri.model import Measurement, NotMeasured
 from ifi_mri.vocabulary import (
@@ -178,16 +181,27 @@ def test_what_was_not_measured_has_rows_without_a_flag():
     assert all(flag.at_or_below_cutoff is None for flag in flags)
 
 
+def with_raised_ratio(hip, raised_ratio):
+    """Return a hip whose oedema fraction knows how bright the raised region is."""
+    results = [
+        replace(result, details=(("raised_ratio", raised_ratio),))
+        if result.name is MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION
+        else result
+        for result in hip.results
+    ]
+    return replace(hip, results=results)
+
+
 @pytest.mark.parametrize(
     ("fraction", "grade"),
     [(0.0, 0), (0.0244, 0), (0.025, 1), (0.0994, 1), (0.10, 2), (0.50, 2), (0.501, 3), (1.0, 3)],
 )
 def test_the_grade_follows_the_extent(fraction, grade):
-    assert oedema.oedema_grade(fraction, SignalSettings()) == grade
+    assert oedema_finding(ratio=1.0, fraction=fraction).grade == grade
 
 
 @pytest.mark.parametrize(
-    ("fraction", "ratio", "status"),
+    ("fraction", "raised_ratio", "status"),
     [
         (0.01, 2.0, Status.ABSENT),
         (0.05, 1.49, Status.INDETERMINATE),
@@ -195,14 +209,52 @@ def test_the_grade_follows_the_extent(fraction, grade):
         (0.2, 1.1, Status.PRESENT),
     ],
 )
-def test_oedema_signal_needs_extent_or_extent_and_brightness(fraction, ratio, status):
-    assert oedema_finding(ratio=ratio, fraction=fraction).status is status
+def test_oedema_signal_needs_extent_or_extent_and_brightness(fraction, raised_ratio, status):
+    # the median ratio of the whole muscle stays near 1 while less than half of it is raised
+    hip = with_raised_ratio(assessed(ratio=1.02, fraction=fraction), raised_ratio)
+
+    assert oedema.assess(hip)[0].status is status
+
+
+def test_a_site_s_own_thresholds_are_used_and_named_and_still_not_validated():
+    strict = SignalSettings(grade_fractions=(0.05, 0.2, 0.6))
+    own, site = (
+        oedema_finding(ratio=1.0, fraction=0.12, signal=signal)
+        for signal in (SignalSettings(), strict)
+    )
+
+    assert (own.grade, site.grade) == (2, 1)
+    assert (own.profile, site.profile) == ("ifi_mri_proposal", "site_settings")
+    assert (own.thresholds_validated, site.thresholds_validated) == (False, False)
+    assert "not validated" in own.because
+
+
+def test_the_grade_shows_what_its_interval_reaches():
+    near = replace(
+        number(MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION, 0.11, "1", sd=0.01),
+        interval_95=(0.09, 0.13),
+    )
+    ratio = number(MeasurementName.QUADRATUS_FEMORIS_SIGNAL_RATIO, 1.1, "1")
+    finding = oedema.assess(replace(assessed(), results=[ratio, near]))[0]
+
+    assert (finding.grade, finding.grade_range) == (2, (1, 2))
+    assert "(the interval reaches from grade 1 to 2)" in finding.because
+
+
+@pytest.mark.parametrize(("reader", "agrees"), [(None, None), (2, True), (0, False)])
+def test_whether_the_reader_agrees_is_said(reader, agrees):
+    finding = oedema_finding(ratio=1.0, fraction=0.2, reader_grade=reader)
+
+    assert finding.agrees_with_reader is agrees
+    assert ("The reader gave" in finding.because) is (reader is not None)
+    assert ("2 apart" in finding.because) is (reader == 0)
 
 
 def test_the_readers_grade_stands_beside_the_measured_one_and_replaces_nothing():
     finding = oedema_finding(ratio=1.0, fraction=0.0, reader_grade=2)
 
     assert (finding.status, finding.grade, finding.reader_grade) == (Status.ABSENT, 0, 2)
+    assert finding.agrees_with_reader is False
 
 
 @pytest.mark.parametrize(
@@ -214,6 +266,51 @@ def test_without_a_measured_signal_the_readers_grade_stands_alone(grade, status)
 
     assert (finding.status, finding.grade) == (status, None)
     assert "nobody looked" in finding.because
+
+
+def fat_finding(fraction, interval=None, **fields):
+    name = MeasurementName.QUADRATUS_FEMORIS_FAT_FRACTION
+    taken = replace(
+        number(name, fraction, "1"),
+        interval_95=interval or (fraction, fraction),
+        details=(("source", "T1"),),
+    )
+    return fatty.assess(replace(assessed(**fields), results=[taken]))[0]
+
+
+@pytest.mark.parametrize(
+    ("fraction", "grade", "status"),
+    [
+        (0.0, 0, Status.ABSENT),
+        (0.0494, 0, Status.ABSENT),
+        (0.05, 1, Status.INDETERMINATE),
+        (0.1494, 1, Status.INDETERMINATE),
+        (0.15, 2, Status.PRESENT),
+        (0.45, 3, Status.PRESENT),
+        (0.55, 4, Status.PRESENT),
+    ],
+)
+def test_fat_is_graded_in_goutalliers_words_by_fractions_of_ours(fraction, grade, status):
+    finding = fat_finding(fraction)
+
+    assert (finding.grade, finding.status) == (grade, status)
+    assert fatty.GRADE_WORDS[grade] in finding.because
+    assert "ours, not validated" in finding.because
+    assert finding.thresholds_validated is False
+
+
+def test_the_fat_grade_shows_what_its_interval_reaches():
+    finding = fat_finding(0.16, (0.13, 0.19))
+
+    assert finding.grade_range == (1, 2)
+    assert "(the interval reaches from grade 1 to 2)" in finding.because
+
+
+def test_fat_that_was_not_measured_is_not_assessable_and_says_why():
+    finding = fatty.assess(assessed())[0]
+
+    assert (finding.status, finding.grade) == (Status.NOT_ASSESSABLE, None)
+    assert finding.because == "not measured: it was not asked for."
 
 
 def test_every_finding_is_there_for_a_side_without_a_single_number():

@@ -72,7 +72,7 @@ def test_the_keys_of_the_contract_are_there(place, names):
 def test_values_are_where_the_contract_says():
     report = example_report.report()
     found = json.loads(content_of(report))
-    assert found["schema_version"] == SCHEMA_VERSION == "1.0"
+    assert found["schema_version"] == SCHEMA_VERSION == "1.1"
     assert found["study"]["series"] == {
         "anatomy": example_report.ANATOMY_UID,
         "fluid_sensitive": example_report.FLUID_UID,

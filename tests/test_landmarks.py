@@ -38,7 +38,7 @@ def test_every_format_offers_what_the_room_asks_for(name):
     assert isinstance(form.NAME, str)
     assert all(suffix.startswith(".") for suffix in form.SUFFIXES)
     assert form.LARGEST_BYTES > 2**20
-    assert {*LandmarkSet.__dataclass_fields__, "sop_instance_uid"} >= form.KEEPS
+    assert {*LandmarkSet.__dataclass_fields__, "sop_instance_uid", "pixel_mm"} >= form.KEEPS
     assert callable(form.claims)
     assert callable(form.read)
     assert callable(form.write)
@@ -129,8 +129,7 @@ def test_markups_in_a_plain_json_file_are_told_by_their_schema(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("map.nii.gz", b"\x1f\x8b", "label maps are not read yet"),
-        ("map.nrrd", b"NRRD0004", "label maps are not read yet"),
+        ("map.mgz", b"\x1f\x8b", "is an image in a format that label maps are not read from"),
         ("sr.dcm", b"\0" * 128 + b"DICM", "is a DICOM file"),
         ("points.json", b"\0" * 128 + b"DICM", "is a DICOM file"),
         ("ruler.acsv", b"point|1|2|3", "save it as a line or point list"),

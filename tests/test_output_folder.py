@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ifi_mri import folder_lock
 from ifi_mri.errors import ReportError
 from ifi_mri.reports import output_folder
 
@@ -164,7 +165,7 @@ def test_a_lock_that_its_holder_removed_meanwhile_is_taken_anew(tmp_path, monkey
         opened.append(descriptor)
         flock(descriptor, how)
 
-    monkeypatch.setattr(output_folder.fcntl, "flock", removed_once)
+    monkeypatch.setattr(folder_lock.fcntl, "flock", removed_once)
     output_folder.write(tmp_path, case("A"))
 
     assert len(opened) == 2
@@ -173,7 +174,7 @@ def test_a_lock_that_its_holder_removed_meanwhile_is_taken_anew(tmp_path, monkey
 
 @pytest.mark.parametrize("age_s", [3500, 3700])
 def test_without_locks_only_old_temporary_files_are_removed(tmp_path, monkeypatch, age_s):
-    monkeypatch.setattr(output_folder, "fcntl", None)
+    monkeypatch.setattr(folder_lock, "fcntl", None)
     temporary = tmp_path / ".report.json.ab_cd123"
     temporary.write_bytes(b"part")
     then = temporary.stat().st_mtime - age_s
@@ -189,7 +190,7 @@ def test_a_file_system_without_locks_is_written_all_the_same(tmp_path, monkeypat
     def unsupported(*_):
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(output_folder.fcntl, "flock", unsupported)
+    monkeypatch.setattr(folder_lock.fcntl, "flock", unsupported)
     output_folder.write(tmp_path, case("A"))
 
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(NAMES)

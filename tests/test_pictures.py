@@ -17,7 +17,7 @@ from PIL import Image
 
 from ifi_mri import geometry
 from ifi_mri.model import Instance, Volume
-from ifi_mri.reports import figures, html_page, pictures
+from ifi_mri.reports import figures, histogram, html_page, pictures, signal_figures
 from ifi_mri.reports.label_places import Box, Wanted, place
 from ifi_mri.reports.view import letters, view_of_slice
 from ifi_mri.vocabulary import LandmarkName, MeasurementName, Side
@@ -344,9 +344,15 @@ def test_coordinates_are_written_to_a_thousandth(value, text):
 # --- what a report draws ------------------------------------------------------------------------
 
 
-def drawn(report=None):
-    return figures.draw(
-        report or example_report.report(), example_report.study(), example_report.open_volume
+def drawn(report=None, open_volume=example_report.open_volume):
+    """Return the figures of spaces and signal."""
+    parts = [
+        room.draw(report or example_report.report(), example_report.study(), open_volume)
+        for room in (figures, signal_figures)
+    ]
+    return figures.Figures(
+        tuple(figure for part in parts for figure in part.figures),
+        tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
 
 
@@ -370,8 +376,9 @@ def test_each_series_is_opened_once_for_the_slices_that_are_shown():
         asked.append((series.series_uid, len(near)))
         return example_report.open_volume(series, near)
 
-    figures.draw(example_report.report(), example_report.study(), open_volume)
-    assert asked == [(example_report.ANATOMY_UID, 8), (example_report.FLUID_UID, 32)]
+    drawn(open_volume=open_volume)
+    # the histogram shows both slices of both sides
+    assert asked == [(example_report.ANATOMY_UID, 8), (example_report.FLUID_UID, 64)]
 
 
 @pytest.mark.parametrize("affine", AWKWARD.values(), ids=AWKWARD)
@@ -425,12 +432,99 @@ def test_the_shaded_voxels_are_those_that_were_counted():
         assert figure.n_pixels == figure.shown.detail("n_pixels")
         measurement = report.measured(MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION, side)
         assert figure.shown.points_mm == measurement.points_mm
-        area = [p for p in figure.panels[1].paths if p.kind == "above-area"]
-        n_shaded = sum(
-            across * down / (1.75 * 1.75) for p in area for *_, across, down in rectangles(p.data)
-        )
-        assert n_shaded == pytest.approx(figure.n_above)
+        framed = [p for p in figure.panels[1].paths if p.kind == "above-border"]
+        assert bool(framed) is (figure.n_above > 0)
     assert drawn().on(Side.LEFT)[-1].n_above > 30
+
+
+def test_the_map_lies_on_the_read_voxels_alone_in_the_colour_of_their_z():
+    (figure,) = (f for f in drawn().on(Side.LEFT) if f.kind == "signal")
+    index, overlay = figure.shown.instance_number - 1, figure.panels[1].overlay
+    volume = example_report.volume_of(example_report.FLUID)
+    view = view_of_slice(volume, index)
+    masks = [
+        geometry.eroded(
+            geometry.pixels_inside(vertices(Side.LEFT, index), volume.affine, (128, 200)), 1
+        )
+        for vertices in (example_report.muscle_outline, example_report.reference_outline)
+    ]
+    level = figure.shown.detail("reference_level")
+    z = (volume.voxels[index].astype(float) / level - 1) / 0.1
+    colours = png_of(overlay)
+    top, left = round(overlay.box.top / 1.75), round(overlay.box.left / 1.75)
+    there = view.displayed(masks[0] | masks[1])
+    n_rows, n_columns = colours.shape[:2]
+    part = np.s_[top : top + n_rows, left : left + n_columns]
+
+    assert there[part].sum() == there.sum()
+    assert ((colours[..., 3] > 0) == there[part]).all()
+    expected = signal_figures.colours_of(view.displayed(z)[part])
+    assert (colours[..., :3][there[part]] == expected[there[part]]).all()
+    assert figure.panels[0].overlay is None
+
+
+def test_the_colours_run_from_dark_to_bright_and_stop_at_both_ends():
+    z = np.array([-5.0, 0.0, 2.5, 5.0, 10.0, 40.0, np.nan])
+    found = [tuple(int(x) for x in colour) for colour in signal_figures.colours_of(z)]
+
+    assert found[0] == found[1] == found[6] == (68, 1, 84)
+    assert found[2] == (59, 82, 139)
+    assert found[4] == found[5] == (253, 231, 37)
+
+
+def test_the_histogram_counts_every_read_voxel_of_both_structures():
+    for side in Side:
+        (figure,) = (f for f in drawn().on(side) if f.kind == "signal")
+        values = figure.measurements[0].per_slice
+        assert figure.histogram.n_muscle == sum(v.detail("n_pixels") for v in values)
+        assert figure.histogram.n_reference == sum(v.detail("n_reference_pixels") for v in values)
+        assert figure.histogram.threshold_ratio == example_report.THRESHOLD_RATIO
+
+
+def test_bars_stand_where_the_values_lie_and_the_highest_fits():
+    made = histogram.histogram([0.95] * 3 + [2.05] + [9.0], [1.0] * 4, 1.5)
+    heights = [float(part) for part in re.findall(r"V([0-9.]+)", made.muscle)[:-1]]
+    full = histogram.HEIGHT - histogram.TOP - histogram.BOTTOM
+    shares = [(made.floor - height) / full * 0.6 for height in heights]  # the axis ends at 60 %
+
+    assert [tick.text for tick in made.upright][-1] == "100"  # all of the reference in one bin
+    assert np.round(np.array(shares) / 0.6, 3)[[9, 20, 39]].tolist() == [0.6, 0.2, 0.2]
+    assert made.threshold == pytest.approx(made.left + 1.5 / 4 * (made.right - made.left))
+    assert histogram.histogram([], [], 1.2).muscle.endswith("Z")
+
+
+def test_a_field_that_was_taken_out_is_taken_out_of_the_picture_too():
+    report = example_report.report()
+    tilted = tuple(
+        replace(
+            m,
+            details=tuple((key, 0.5 if key == "field_v" else value) for key, value in m.details),
+        )
+        for m in report.measurements
+    )
+    flat, sloped = (
+        next(f for f in drawn(which).on(Side.LEFT) if f.kind == "signal")
+        for which in (report, replace(report, measurements=tilted))
+    )
+
+    assert flat.n_pixels == sloped.n_pixels
+    assert png_of(flat.panels[1].overlay).tolist() != png_of(sloped.panels[1].overlay).tolist()
+
+
+def test_outlines_that_the_measurement_moved_are_drawn_moved():
+    report = example_report.report()
+    step = (("moved_x_mm", 3.5), ("moved_y_mm", 0.0), ("moved_z_mm", 0.0))
+    moved = tuple(replace(m, details=(*m.details, *step)) for m in report.measurements)
+    before, after = (
+        next(f for f in drawn(which).on(Side.LEFT) if f.kind == "signal")
+        for which in (report, replace(report, measurements=moved))
+    )
+    starts = [
+        float(next(p for p in f.panels[1].paths if p.kind == "qf").data[1:].split(",")[0])
+        for f in (before, after)
+    ]
+
+    assert starts[1] - starts[0] == pytest.approx(3.5, abs=0.01)
 
 
 def test_the_outlines_are_drawn_from_the_landmarks():
@@ -470,7 +564,7 @@ def test_the_reference_muscle_has_the_same_grey_on_both_sides():
         )
         row, column = int((y - image.box.top) / 1.75), int((x - image.box.left) / 1.75)
         greys.append(png_of(image)[row - 2 : row + 3, column - 5 : column + 6].mean())
-    np.testing.assert_allclose(greys, 255 * figures.REFERENCE_GREY, atol=5)
+    np.testing.assert_allclose(greys, 255 * signal_figures.REFERENCE_GREY, atol=5)
 
 
 def test_the_frame_of_the_overview_is_the_part_that_is_magnified():
@@ -540,7 +634,7 @@ def test_a_slice_that_was_not_opened_leaves_a_note():
         volume = example_report.open_volume(series, near)
         return replace(volume, voxels=volume.voxels[:1], instances=volume.instances[:1])
 
-    found = figures.draw(example_report.report(), example_report.study(), other_slices)
+    found = drawn(open_volume=other_slices)
     assert found.figures == ()
     assert found.notes == ("No picture: the slice was not among those that were opened.",)
 
@@ -569,4 +663,6 @@ def test_a_signal_without_its_threshold_is_drawn_without_shading():
     assert len(signals) == 2
     for figure in signals:
         assert (figure.n_above, figure.n_pixels) == (0, 0)
+        assert figure.histogram is None
+        assert figure.panels[1].overlay is None
         assert {path.kind for path in figure.panels[1].paths} == {"qf", "ref"}

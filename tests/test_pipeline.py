@@ -90,8 +90,15 @@ def test_without_an_intake_age_and_sex_are_the_images(study, marks):
     report = ifi_mri.analyse(study, marks)
 
     assert report.patient_age_years == study.patient.age_years
-    assert report.patient_sex == study.patient.sex
+    assert (study.patient.sex, report.patient_sex) == ("F", "female")
     assert "intake_contradicts_images" not in codes(report)
+
+
+@pytest.mark.parametrize(("sex", "differs"), [("female", False), ("male", True), (None, False)])
+def test_the_sex_of_the_intake_is_compared_with_the_code_of_the_images(study, marks, sex, differs):
+    report = ifi_mri.analyse(study, marks, ClinicalIntake(sex=sex))
+
+    assert ("intake_contradicts_images" in codes(report)) is differs
 
 
 def test_position_from_the_intake_reaches_the_profiles(study, marks):

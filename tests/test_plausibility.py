@@ -159,3 +159,61 @@ def test_disagreement_with_the_reader_is_printed(status, grade, reader, differ):
     )
 
     assert codes(plausibility.of_oedema(finding)) == (["oedema_grades_differ"] if differ else [])
+
+
+# --- the signal of quadratus femoris ------------------------------------------------------------
+
+
+def of_signal(**details):
+    known = {
+        "fat_over_muscle": 2.5,
+        "fat_suppression_lost": "no",
+        "shift_x_mm": -3.0,
+        "shift_y_mm": 1.0,
+        "shift_z_mm": 0.0,
+        "shift_significant": "yes",
+        "shift_beyond_search": "no",
+        "shift_applied": "no",
+    } | details
+    ratio = Measurement(
+        MeasurementName.QUADRATUS_FEMORIS_SIGNAL_RATIO, Side.LEFT, 1.0, "1", 0.1, (0.8, 1.2), "",
+        (), None, 1, details=tuple((k, v) for k, v in known.items() if v is not None),
+    )  # fmt: skip
+    return list(plausibility.of_numbers(Side.LEFT, [ratio]))
+
+
+def test_a_patient_who_moved_between_the_series_is_a_caution_in_the_patients_directions():
+    (caution,) = of_signal()
+
+    assert caution.code == "series_shifted"
+    assert "3.0 mm further to the patient's right and 1.0 mm further to the back" in caution.text
+    assert "were not moved" in caution.text
+    (other_way,) = of_signal(shift_x_mm=3.0, shift_y_mm=-1.0, shift_applied="yes")
+    assert "patient's left and 1.0 mm further to the front" in other_way.text
+    assert "were moved by that much" in other_way.text
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"shift_significant": "no"},
+        {"shift_x_mm": 0.7, "shift_y_mm": 0.7},  # 0.99 mm
+        {"shift_significant": None},
+    ],
+)
+def test_a_shift_within_its_error_or_a_pixel_is_no_caution(details):
+    assert of_signal(**details) == []
+
+
+def test_series_that_do_not_match_at_all_are_a_caution():
+    found = of_signal(shift_significant="no", shift_beyond_search="yes")
+
+    assert codes(found) == ["series_shift_not_found"]
+
+
+def test_lost_fat_suppression_is_a_caution_with_its_effect():
+    found = of_signal(shift_significant="no", fat_suppression_lost="yes")
+
+    assert codes(found) == ["fat_suppression_lost"]
+    assert "2.5 times as bright" in found[0].text
+    assert "by 15 %" in found[0].text  # a tenth of fat: 0.9 + 0.1 x 2.5 = 1.15

@@ -72,6 +72,7 @@ def test_there_is_no_narrowing_and_no_oedema(report):
         "ischiofemoral_space_narrowing": "absent",
         "quadratus_femoris_space_narrowing": "absent",
         "quadratus_femoris_oedema": "absent",
+        "quadratus_femoris_fatty_infiltration": "not_assessable",  # no fat was outlined
     }
 
 
@@ -80,7 +81,39 @@ def test_the_muscle_has_the_signal_of_the_reference_muscle(report):
     fraction = measured(report, "quadratus_femoris_oedema_fraction")
 
     assert ratio["value"] == pytest.approx(1.06, abs=0.02)
+    assert 1.0 <= ratio["value"] <= 1.1
     assert fraction["value"] == pytest.approx(0.005, abs=0.005)
+    assert measured(report, "quadratus_femoris_oedema_largest_fraction")["value"] == 0
+
+
+def test_the_shift_between_the_series_and_the_shading_are_reported(report):
+    read = measured(report, "quadratus_femoris_signal_ratio")["details"]
+
+    # T1 and T2 FS were taken one after the other: within a third of a pixel of no shift
+    assert max(abs(read["shift_right_mm"]), abs(read["shift_down_mm"])) < 0.3
+    assert 0 < read["shift_right_sd_mm"] < 0.5
+    assert (read["shift_significant"], read["shift_applied"]) == ("no", "no")
+    assert read["plain_ratio"] == pytest.approx(ratio_of(report), abs=0.03)
+    assert read["shading_gain"] == pytest.approx(1.0, abs=0.05)
+    assert read["fat_suppression_lost"] == "yes"
+    assert "fat_suppression_lost" in {caution["code"] for caution in report["cautions"]}
+
+
+def ratio_of(report):
+    return measured(report, "quadratus_femoris_signal_ratio")["value"]
+
+
+def test_the_tumour_below_never_enters_a_region(report):
+    """It lies caudal of the outlined slice: the one slice that is read is the muscle's."""
+    fraction = measured(report, "quadratus_femoris_oedema_fraction")
+
+    assert fraction["n_slices"] == 1
+    assert [one["sop_instance_uid"] for one in fraction["per_slice"]] == [
+        fraction["sop_instance_uid"]
+    ]
+    assert fraction["details"]["n_pixels"] < 1200
+    assert fraction["details"]["fraction_above_threshold"] < 0.02
+    assert measured(report, "quadratus_femoris_perimuscular_fraction")["value"] == 0
 
 
 def test_the_right_side_is_not_measured_with_its_reason(report):

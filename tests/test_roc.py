@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ifi_mri.cohort.roc import Hips, area, at_cutoff, best_cutoff, curve, intervals_at, youden
+from ifi_mri.cohort.roc import (
+    Hips,
+    area,
+    at_cutoff,
+    best_cutoff,
+    curve,
+    drawn_patients,
+    intervals_at,
+    youden,
+)
 
 BY_R = json.loads((Path(__file__).parent / "golden" / "agreement_by_r.json").read_text())
 SAMPLES = BY_R["samples"]
@@ -90,7 +99,9 @@ def test_the_bootstrap_draws_patients_not_hips() -> None:
         [*SAMPLES["distance_mm"]] * 2, [*SAMPLES["affected"]] * 2, [*range(n), *range(n)]
     )
     apart = Hips.of([*SAMPLES["distance_mm"]] * 2, [*SAMPLES["affected"]] * 2, range(2 * n))
-    together, single = (intervals_at(hips, 15.0, draws=600)[0] for hips in (twice, apart))
+    together, single = (
+        intervals_at(hips, 15.0, drawn_patients(hips, 600))[0] for hips in (twice, apart)
+    )
 
     assert together.value == single.value
     assert width(single) < 0.85 * width(together)
@@ -115,7 +126,7 @@ def test_the_interval_of_the_area_holds_the_truth_with_both_hips_of_a_patient() 
 
 
 def test_the_best_cutoff_has_an_interval_that_repeats() -> None:
-    first, second = best_cutoff(sample(), draws=300), best_cutoff(sample(), draws=300)
+    first, second = (best_cutoff(sample(), drawn_patients(sample(), 300)) for _ in range(2))
 
     assert first == second
     assert first.cutoff_mm.low <= first.cutoff_mm.value <= first.cutoff_mm.high
@@ -129,3 +140,15 @@ def test_the_best_cutoff_has_an_interval_that_repeats() -> None:
 def test_groups_that_cannot_be_told_apart_are_refused(distances, affected) -> None:
     with pytest.raises(ValueError, match=r"expected hips|missing|differ in number"):
         Hips.of(distances, affected, range(len(affected)))
+
+
+def test_a_share_of_all_is_not_called_certain() -> None:
+    hips = Hips.of([10] * 9 + [20] * 9, [1] * 9 + [0] * 9, range(18))
+    sensitivity, specificity = intervals_at(hips, 15.0, drawn_patients(hips, 50))
+
+    # Wilson: n / (n + z^2) for all of n
+    assert sensitivity.low == specificity.low == pytest.approx(9 / (9 + 1.959964**2), abs=1e-6)
+    assert (sensitivity.value, sensitivity.high) == (1.0, 1.0)
+    assert best_cutoff(hips, drawn_patients(hips, 50)).sensitivity.low == pytest.approx(
+        sensitivity.low
+    )

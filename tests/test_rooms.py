@@ -14,6 +14,7 @@ SOURCE = Path(ifi_mri.__file__).parent
 SHARED_FILES = {
     "measurements": {
         "area_at_level",
+        "distance_uncertainty",
         "horizontal",
         "in_plane_distance",
         "marked_lines",

@@ -732,6 +732,7 @@ def test_left_and_right_are_mirror_images():
         MeasurementName.INTERTUBEROUS_DISTANCE,
         MeasurementName.SIDE_DIFFERENCE_ISCHIOFEMORAL_SPACE,
         MeasurementName.SIDE_DIFFERENCE_LESSER_TROCHANTER_DIRECTION,
+        MeasurementName.SIDE_DIFFERENCE_QUADRATUS_FEMORIS_AREA,
     }
 
 

@@ -200,3 +200,45 @@ def test_words_of_a_site_can_be_set():
 
     assert fluid(dutch) is None
     assert fluid(dutch, **words) == "tra vetonderdrukt t2"
+
+
+# --- Dixon --------------------------------------------------------------------------------------
+
+
+def pair_of(*found):
+    study = Study("9", Path("study"), found)
+    pair = selection.dixon_pair(study, CONFIG, one("ax t1"))
+    return pair and tuple(series.series_uid for series in pair)
+
+
+@pytest.mark.parametrize(
+    ("water", "fat"),
+    [
+        (one("ax mDixon W"), one("ax mDixon F")),
+        (one("AX IDEAL water"), one("AX IDEAL fat")),
+        (one("a", image_type=("DERIVED", "WATER")), one("b", image_type=("DERIVED", "FAT"))),
+    ],
+)
+def test_water_and_fat_of_a_dixon_series_are_a_pair_in_either_order(water, fat):
+    expected = (water.series_uid, fat.series_uid)
+
+    assert pair_of(water, fat) == pair_of(fat, one("ax t1 tse"), water) == expected
+
+
+@pytest.mark.parametrize(
+    "fat",
+    [
+        one("ax mDixon F", grid=grid(pixel_mm=0.8)),
+        one("ax mDixon F", grid=grid(n_slices=19)),
+        one("ax mDixon F", grid=grid(tilt_deg=60)),
+        one("ax mDixon F", frame_of_reference_uid="1.2"),
+        one("ax mDixon F", refusal="no stack"),
+        one("ax mDixon in"),
+        one("ax t2 fat sat"),
+    ],
+)
+def test_a_fat_image_elsewhere_or_none_is_no_pair(fat):
+    water = one("ax mDixon W")
+
+    assert pair_of(water, fat) is None
+    assert pair_of(water) is None

@@ -19,6 +19,7 @@ from ifi_mri.model import (
     SideIntake,
     SideSummary,
 )
+from ifi_mri.signal.place import Zone
 from ifi_mri.summary import ASSERTIONS, impression, position, position_sentence, write
 from ifi_mri.summary.assertions import Assertion
 from ifi_mri.summary.axes import (
@@ -51,6 +52,8 @@ RATIO = MeasurementName.QUADRATUS_FEMORIS_SIGNAL_RATIO
 IFS_NARROWING = FindingName.ISCHIOFEMORAL_SPACE_NARROWING
 QFS_NARROWING = FindingName.QUADRATUS_FEMORIS_SPACE_NARROWING
 OEDEMA = FindingName.QUADRATUS_FEMORIS_OEDEMA
+FAT = FindingName.QUADRATUS_FEMORIS_FATTY_INFILTRATION
+FRACTION = MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION
 PRESENT, ABSENT = Status.PRESENT, Status.ABSENT
 INDETERMINATE, NOT_ASSESSABLE = Status.INDETERMINATE, Status.NOT_ASSESSABLE
 
@@ -79,6 +82,24 @@ def oedema(
 ) -> Finding:
     reason = "not measured: no fluid-sensitive series."
     return Finding(OEDEMA, side, status, reason, grade=grade, reader_grade=reader_grade)
+
+
+def fat(status: Status, grade: int | None, side: Side = LEFT) -> Finding:
+    return Finding(FAT, side, status, "fat fraction by hand", grade=grade)
+
+
+def raised_in(zone: str | None, beyond: str = "no", side: Side = LEFT) -> Measurement:
+    """Return the raised share of the muscle, with where it is centred."""
+    place: tuple[tuple[str, float | str], ...] = (
+        ("zone", zone or ""),
+        ("distance_from_space_mm", 3.21),
+        ("distance_from_space_mm_low", 2.04),
+        ("distance_from_space_mm_high", 4.38),
+    )
+    details = (*(place if zone else ()), ("spread_beyond_muscle", beyond))
+    return Measurement(
+        FRACTION, side, 0.2, "1", 0.02, (0.16, 0.24), "phantom", (), None, 2, details=details
+    )
 
 
 def imaging(
@@ -195,6 +216,97 @@ def test_signal_and_reader_make_the_muscle_axis_and_neither_overwrites_the_other
     assert side.muscle == muscle
     for value in (grade, reader_grade):
         assert value is None or f"grade {value}" in side.sentences[1]
+
+
+@pytest.mark.parametrize(
+    ("signal", "fat_status", "muscle"),
+    [
+        (oedema(ABSENT, 0), PRESENT, "fat"),
+        (oedema(ABSENT, 0), INDETERMINATE, "none"),
+        (oedema(ABSENT, 0), ABSENT, "none"),
+        (oedema(ABSENT, 0), NOT_ASSESSABLE, "none"),
+        (oedema(PRESENT, 2), PRESENT, "oedema"),
+        (oedema(INDETERMINATE, 1), PRESENT, "indeterminate"),
+        (oedema(ABSENT, 0, 2), PRESENT, "indeterminate"),  # the reader sees oedema
+        (oedema(NOT_ASSESSABLE), PRESENT, "not assessable"),
+    ],
+)
+def test_fat_makes_the_muscle_axis_only_where_there_is_no_oedema(
+    signal: Finding, fat_status: Status, muscle: str
+) -> None:
+    findings = [*imaging(PRESENT, PRESENT, signal), fat(fat_status, 3)]
+
+    assert muscle_axis(findings, LEFT) == muscle
+    assert muscle_axis(findings, RIGHT) == "not assessable"
+
+
+def test_fat_without_oedema_is_said_with_the_space() -> None:
+    for ifs, space in ((PRESENT, "narrowed"), (ABSENT, "not narrowed")):
+        side = left([*imaging(ifs, ifs, oedema(ABSENT, 0)), fat(PRESENT, 2)])
+        assert side.sentences[STATEMENT] == ENGLISH[f"statement.{space}.fat"]
+        assert "fat grade 2 of 4, after Goutallier; the mapping is ours" in side.sentences[1]
+
+
+@pytest.mark.parametrize(
+    ("zone", "fits", "never"),
+    [
+        (Zone.NARROWEST, "fits impingement", "fits strain"),
+        (Zone.JUNCTION, "fits strain", "fits impingement"),
+        (Zone.ELSEWHERE, "neither in the belly", "fits"),
+    ],
+)
+def test_where_oedema_is_centred_is_said_with_what_it_fits(
+    zone: Zone, fits: str, never: str
+) -> None:
+    findings = imaging(PRESENT, PRESENT, oedema(PRESENT, 2))
+    summary = write(findings, [raised_in(str(zone))], [], None)
+    (said,) = [text for text in summary.left.sentences if "3.2 mm" in text]
+
+    assert fits in said
+    assert never not in said
+    assert "2.0 to 4.4" in said
+    assert not any("3.2 mm" in text for text in summary.right.sentences)
+
+
+def test_signal_throughout_the_muscle_fits_neither_pattern() -> None:
+    findings = imaging(PRESENT, PRESENT, oedema(PRESENT, 3))
+    said = write(findings, [raised_in(str(Zone.THROUGHOUT))], [], None).left.sentences
+
+    assert ENGLISH["place.throughout"] in said
+
+
+def test_each_side_is_told_its_own_place() -> None:
+    findings = [
+        finding
+        for side in (LEFT, RIGHT)
+        for finding in imaging(PRESENT, PRESENT, oedema(PRESENT, 2), side)
+    ]
+    taken = [raised_in(str(Zone.NARROWEST)), raised_in(str(Zone.JUNCTION), side=RIGHT)]
+    for given in (taken, taken[::-1]):
+        said = write(findings, given, [], None)
+        assert any("fits impingement;" in text for text in said.left.sentences)
+        assert any("fits strain;" in text for text in said.right.sentences)
+        assert not any("fits strain;" in text for text in said.left.sentences)
+
+
+def test_no_place_is_said_of_what_is_not_there() -> None:
+    for signal in (oedema(ABSENT, 0), oedema(INDETERMINATE, 1), oedema(NOT_ASSESSABLE)):
+        said = write(
+            imaging(PRESENT, PRESENT, signal), [raised_in(str(Zone.NARROWEST), "yes")], [], None
+        )
+        assert not any("centred" in text or "beyond" in text for text in said.left.sentences)
+
+
+def test_spread_beyond_the_muscle_and_fat_beside_oedema_are_said() -> None:
+    findings = [*imaging(PRESENT, PRESENT, oedema(PRESENT, 2)), fat(PRESENT, 3)]
+    said = write(findings, [raised_in(None, "yes")], [], None).left.sentences
+
+    assert ENGLISH["place.perimuscular"] in said
+    assert any("acute on chronic" in text for text in said)
+    assert (
+        ENGLISH["place.perimuscular"]
+        not in write(findings, [raised_in(None)], [], None).left.sentences
+    )
 
 
 def test_no_oedema_finding_is_not_assessable() -> None:
@@ -868,6 +980,12 @@ def _all_findings() -> Iterator[list[Finding]]:
     )  # fmt: skip
     for ifs, qfs, signal in itertools.product(statuses, statuses, signals):
         yield imaging(ifs, qfs, signal)
+    for ifs, signal, (status, grade) in itertools.product(
+        (PRESENT, ABSENT),
+        signals,
+        ((PRESENT, 2), (INDETERMINATE, 1), (ABSENT, 0), (NOT_ASSESSABLE, None)),
+    ):
+        yield [*imaging(ifs, ifs, signal), fat(status, grade)]
 
 
 def _all_intakes() -> Iterator[ClinicalIntake | None]:
@@ -898,6 +1016,10 @@ def everything_said() -> tuple[frozenset[str], frozenset[str]]:
     words = Recording()
     said: set[str] = set()
     measured = [width(IFS, 14.0), width(QFS, 18.8)]
+    for zone in Zone:
+        taken = [*measured, raised_in(str(zone), "yes")]
+        summary = write(imaging(PRESENT, None, oedema(PRESENT, 2)), taken, [], None, words=words)
+        said |= {*summary.left.sentences}
     absent = [NotMeasured(name, LEFT, "no landmark") for name in (IFS, QFS, RATIO)]
     for findings, clinical in itertools.product(_all_findings(), _all_intakes()):
         for taken, missing in ((measured, []), ([], absent)):

@@ -55,7 +55,7 @@ def test_secondary_measurements_say_their_definition_and_unmarked_ones_take_one_
     text = flowing(text_of(example_report.with_secondary()))
     right, left = text.split("RIGHT HIP")[1].split("LEFT HIP")
     assert (
-        "Neck-shaft angle: 131.4 deg (95 % interval 105.6 to 157.2 deg), caput-collum-diaphyseal "
+        "Neck-shaft angle: 131 deg (95 % interval 106 to 157 deg), caput-collum-diaphyseal "
         "angle, not the femoral neck angle." in left
     )
     assert "Not marked: Ischial angle, Neck-shaft angle." in right

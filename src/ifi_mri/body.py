@@ -73,7 +73,7 @@ def extent(picture: Picture, affine: npt.ArrayLike, index: int = 0) -> Extent | 
     body = body_mask(picture)
     if not body.any():
         return None
-    x_mm = _x_mm(np.argwhere(body), affine, index)
+    x_mm = _x_mm(_ends_of_rows(body), affine, index)
     last_row, last_column = body.shape[0] - 1, body.shape[1] - 1
     corners = np.array([(r, c) for r in (0, last_row) for c in (0, last_column)])
     edges_mm = _x_mm(corners, affine, index)
@@ -85,6 +85,15 @@ def extent(picture: Picture, affine: npt.ArrayLike, index: int = 0) -> Extent | 
         cut_low=bool(x_mm.min() < edges_mm.min() + margin_mm),
         cut_high=bool(x_mm.max() > edges_mm.max() - margin_mm),
     )
+
+
+def _ends_of_rows(body: BoolArray) -> npt.NDArray[np.integer]:
+    """Return the first and last pixel of the body in each row that shows it: x is linear along a
+    row, so its extremes lie there."""
+    rows = np.flatnonzero(body.any(axis=1))
+    first = body[rows].argmax(axis=1)
+    last = body.shape[1] - 1 - body[rows, ::-1].argmax(axis=1)
+    return np.concatenate([np.column_stack([rows, first]), np.column_stack([rows, last])])
 
 
 def _x_mm(
@@ -129,4 +138,15 @@ def widest_void_mm(picture: Picture, affine: npt.ArrayLike) -> float:
         return 0.0
     matrix = np.asarray(affine, dtype=np.float64)
     spacing_mm = np.linalg.norm(matrix[:3, 1:3], axis=0)
-    return 2 * float(ndimage.distance_transform_edt(dark, sampling=spacing_mm).max())
+    depth_mm = ndimage.distance_transform_edt(_cropped(dark), sampling=spacing_mm)
+    return 2 * float(depth_mm.max())
+
+
+def _cropped(mask: BoolArray) -> BoolArray:
+    """Return the box that holds a mask with a rim of False around it, but for the picture's own
+    borders: distances inside the mask are the same there."""
+    box = []
+    for axis in (0, 1):
+        held = np.flatnonzero(mask.any(axis=1 - axis))
+        box.append(slice(max(int(held[0]) - 1, 0), int(held[-1]) + 2))
+    return mask[tuple(box)]

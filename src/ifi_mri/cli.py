@@ -11,15 +11,16 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ifi_mri import cli_batch, cli_cohort, cli_report
 from ifi_mri._version import __version__
 from ifi_mri.errors import ConfigError, IfiMriError, ReportError
 
 if TYPE_CHECKING:
-    from ifi_mri.model import Report
+    from ifi_mri.model import Report, Study
     from ifi_mri.phantom import HipSpec
     from ifi_mri.vocabulary import Side
 
@@ -33,7 +34,7 @@ BASE_FORMATS: Final = ("json", "html", "text", "csv")
 
 DEMO_CASE: Final = "narrowed_with_oedema"
 
-SCHEMAS: Final = ("report", "landmarks", "config", "clinical")
+SCHEMAS: Final = ("report", "landmarks", "config", "clinical", "cases")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -112,9 +113,45 @@ def build_parser() -> argparse.ArgumentParser:
     _add_positions(
         command("positions", run_positions, "Compare one patient's scans in several positions")
     )
+    cli_batch.add_batch(
+        command("batch", cli_batch.run_batch, "Analyse many cases of a case table or BIDS dataset")
+    )
+    cli_batch.add_validate(
+        command("validate", cli_batch.run_validate, "Check all cases before a batch is run")
+    )
+    cli_batch.add_query(
+        command("query", cli_batch.run_query, "Ask the tables of a batch in SQL, read-only")
+    )
+    cli_cohort.add_group(command("group", run_group, "Write the group page of a batch"))
+    cli_cohort.add_agreement(command("agreement", run_agreement, "Compare the readers of a batch"))
+    cli_cohort.add_cutoffs(
+        command("cutoffs", run_cutoffs, "Compare the distances of a batch with labels")
+    )
+    cli_report.add_report(
+        command("report", None, "Show a report as text, or what two reports say differently"),
+        everywhere,
+        _printing(cli_report.shown),
+        _printing(cli_report.differing),
+    )
+    cli_report.add_followup(
+        command("followup", _printing(cli_report.followed_up), "Compare two visits of one patient")
+    )
+    cli_report.add_clinical(
+        command("clinical", None, "Begin a clinical intake"),
+        everywhere,
+        _printing(cli_report.clinical_form),
+    )
     inspect = command("inspect", run_inspect, "Show the series of a study without measuring")
     inspect.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or NIfTI")
     inspect.add_argument("--json", action="store_true", help="print JSON")
+    inspect.add_argument(
+        "--landmarks",
+        type=Path,
+        action="append",
+        metavar="PATH",
+        help="say whether these landmarks lie inside the anatomy series, and how far from its edge",
+    )
+    _add_label_table(inspect)
     _add_series_options(inspect)
     info = command("info", run_info, "Show version, formats, measurements, findings and profiles")
     info.add_argument("--json", action="store_true", help="print JSON")
@@ -148,11 +185,24 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="PATH",
-        help="landmark file, or folder of Slicer files; may be given several times",
+        help="landmark file, label map, or folder of Slicer files; may be given several times",
     )
-    run.add_argument("--clinical", type=Path, metavar="FILE", help="clinical intake, TOML or JSON")
+    _add_label_table(run)
+    run.add_argument(
+        "--refine",
+        action="store_true",
+        help="move the ends of the spaces to the edges in the picture; the reader's stay beside",
+    )
+    run.add_argument(
+        "--clinical", type=Path, metavar="FILE", help="clinical intake: TOML, JSON or CSV"
+    )
     run.add_argument("--profile", metavar="ID", help="cut-off profile; `ifi-mri info` lists them")
     _add_series_options(run)
+    run.add_argument(
+        "--apply-shift",
+        action="store_true",
+        help="move outlines by the in-plane shift found between the two series",
+    )
     run.add_argument("--case-id", metavar="ID", help="name of the case in the report")
     run.add_argument(
         "--formats",
@@ -160,7 +210,37 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         default="",
         help=f"formats beside {', '.join(BASE_FORMATS)}; `ifi-mri info` lists them",
     )
+    _add_structured_report(run)
+    run.add_argument(
+        "--language", metavar="ID|FILE", help="of the impression and the summary; en unless said"
+    )
+    run.add_argument(
+        "--fhir-version", choices=("R4", "R5"), default="R4", help="FHIR version; R4 unless said"
+    )
+    run.add_argument(
+        "--identified",
+        action="store_true",
+        help="name the patient in FHIR too; else the case id stands for the patient",
+    )
     run.add_argument("--out", type=Path, default=Path("out"), help="folder for the report")
+
+
+def _add_structured_report(run: argparse.ArgumentParser) -> None:
+    run.add_argument(
+        "--sr-profile",
+        choices=("ohif", "strict"),
+        default="ohif",
+        help="who the DICOM SR is for: OHIF opens its lines; strict groups what was not measured",
+    )
+    run.add_argument(
+        "--sr-signed-by",
+        nargs=2,
+        metavar=("NAME", "ORGANISATION"),
+        help="who verified the DICOM SR; without it the SR is preliminary",
+    )
+    run.add_argument(
+        "--sr-corrects", type=Path, metavar="FILE", help="the DICOM SR that this one corrects"
+    )
 
 
 def _add_positions(positions: argparse.ArgumentParser) -> None:
@@ -184,6 +264,14 @@ def _add_series_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--fluid", metavar="S", help=f"fluid-sensitive series: {what}")
 
 
+def _add_label_table(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--label-table",
+        metavar="ID|FILE",
+        help="what the numbers of a label map mean; `ifi-mri info` lists the tables",
+    )
+
+
 def _add_landmarks(landmarks: argparse.ArgumentParser, everywhere: argparse.ArgumentParser) -> None:
     actions = landmarks.add_subparsers(title="actions", metavar="ACTION", required=True)
     check = actions.add_parser(
@@ -191,6 +279,7 @@ def _add_landmarks(landmarks: argparse.ArgumentParser, everywhere: argparse.Argu
     )
     check.add_argument("landmarks", type=Path, metavar="PATH", nargs="+", help="landmark file")
     check.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or NIfTI")
+    _add_label_table(check)
     _add_series_options(check)
     check.set_defaults(run=run_landmarks_check)
     convert = actions.add_parser(
@@ -200,12 +289,24 @@ def _add_landmarks(landmarks: argparse.ArgumentParser, everywhere: argparse.Argu
     convert.add_argument(
         "target", type=Path, metavar="OUT", help="its ending tells the format; a folder for Slicer"
     )
+    convert.add_argument(
+        "--study",
+        type=Path,
+        metavar="STUDY",
+        help="the images that the lines of a DICOM structured report were drawn on",
+    )
+    _add_label_table(convert)
     convert.set_defaults(run=run_landmarks_convert)
     template = actions.add_parser(
         "template", help="write a landmark file to fill in", parents=[everywhere]
     )
     template.add_argument("--out", type=Path, required=True, metavar="F")
     template.set_defaults(run=run_landmarks_template)
+    moved = actions.add_parser(
+        "moved", help="what moved between two versions, mm, and by whom", parents=[everywhere]
+    )
+    cli_report.add_moved(moved)
+    moved.set_defaults(run=_printing(cli_report.moved_landmarks))
 
 
 def _add_phantom(phantom: argparse.ArgumentParser) -> None:
@@ -263,6 +364,10 @@ def run_run(options: argparse.Namespace) -> int:
         anatomy=options.anatomy,
         fluid_sensitive=options.fluid,
         case_id=options.case_id,
+        signal={"apply_shift": True} if options.apply_shift else None,
+        label_table=options.label_table,
+        refinement={"enabled": True} if options.refine else None,
+        language=options.language,
     )
 
 
@@ -274,7 +379,8 @@ def _run_case(
     clinical: Path | None = None,
     formats: Sequence[str] = BASE_FORMATS,
     config_file: Path | None = None,
-    **settings: str | None,
+    label_table: str | None = None,
+    **settings: str | dict[str, Any] | None,
 ) -> int:
     """Analyse one case into a folder; a case that fails leaves ``error.json`` and a page there."""
     from ifi_mri import clinical as clinical_files
@@ -286,13 +392,15 @@ def _run_case(
         _must_exist(path)
     config = settings_files.load_config(config_file, **settings)
     _check_formats(formats)
-    intake = clinical_files.read(clinical) if clinical else None
+    intake = clinical_files.read(clinical, config.case_id) if clinical else None
     _prepare(options.out)
     try:
-        landmark_set = landmark_files.read_all(landmark_paths)
+        landmark_set = landmark_files.read_all(landmark_paths, label_table=label_table)
         study = pipeline.load_study(study_path, config)
         report = pipeline.analyse(study, landmark_set, intake, config)
-        written = pipeline.write_report(report, study, options.out, formats)
+        written = pipeline.write_report(
+            report, study, options.out, formats, _format_options(options, study)
+        )
     except ConfigError:
         raise
     except IfiMriError as error:
@@ -301,6 +409,23 @@ def _run_case(
     if not options.quiet:
         _print_report(report, written)
     return DONE
+
+
+def _format_options(options: argparse.Namespace, study: "Study") -> dict[str, dict[str, Any]]:
+    """Return what was chosen about single formats."""
+    from ifi_mri.reports import dicom_sr
+
+    chosen: dict[str, Any] = {"profile": getattr(options, "sr_profile", dicom_sr.PROFILES[0])}
+    if signed_by := getattr(options, "sr_signed_by", None):
+        chosen["signature"] = dicom_sr.Signature(*signed_by)
+    if corrects := getattr(options, "sr_corrects", None):
+        _must_exist(corrects)
+        chosen["predecessor"] = dicom_sr.predecessor_of(corrects.read_bytes(), study)
+    of_fhir = {
+        "version": getattr(options, "fhir_version", "R4"),
+        "identified": getattr(options, "identified", False),
+    }
+    return {dicom_sr.NAME: chosen, "fhir": of_fhir}
 
 
 def _check_formats(formats: Sequence[str]) -> None:
@@ -346,7 +471,10 @@ def _print_report(report: "Report", written: Sequence[Path]) -> None:
         print(f"\n{len(report.cautions)} cautions; the report lists them.")
     print()
     for path in written:
-        print(path)
+        if path.parent == written[0].parent:
+            print(path)
+    for folder in dict.fromkeys(path.parent for path in written if path.parent.name == "slicer"):
+        print(f"{folder} ({len([path for path in written if path.parent == folder])} files)")
 
 
 def run_positions(options: argparse.Namespace) -> int:
@@ -366,16 +494,55 @@ def run_positions(options: argparse.Namespace) -> int:
     return DONE
 
 
+def run_group(options: argparse.Namespace) -> int:
+    """Write the group page of a batch."""
+    return _wrote(cli_cohort.run_group(options), options)
+
+
+def run_agreement(options: argparse.Namespace) -> int:
+    """Compare the readers of a batch."""
+    return _wrote(cli_cohort.run_agreement(options), options)
+
+
+def run_cutoffs(options: argparse.Namespace) -> int:
+    """Compare the distances of a batch with labels."""
+    return _wrote(cli_cohort.run_cutoffs(options), options)
+
+
+def _printing(make: Callable[[argparse.Namespace], str]) -> Callable[[argparse.Namespace], int]:
+    """Return a command that prints what a function makes of its options."""
+
+    def run(options: argparse.Namespace) -> int:
+        text = make(options)
+        if not options.quiet:
+            print(text)
+        return DONE
+
+    return run
+
+
+def _wrote(written: Sequence[Path], options: argparse.Namespace) -> int:
+    if not options.quiet:
+        print(*written, sep="\n")
+    return DONE
+
+
 def run_inspect(options: argparse.Namespace) -> int:
     """Show the series of a study, their geometry, roles and problems."""
     from ifi_mri import inspection, pipeline
     from ifi_mri.config import load_config
+    from ifi_mri.landmarks import on_images, read_all
 
-    _must_exist(options.study)
+    for path in (options.study, *(options.landmarks or ())):
+        _must_exist(path)
     config = load_config(options.config, anatomy=options.anatomy, fluid_sensitive=options.fluid)
+    landmarks = None
+    if options.landmarks:
+        landmarks = read_all(options.landmarks, label_table=options.label_table)
     study = pipeline.load_study(options.study, config)
-    choices = pipeline.choose_series(study, None, config)
-    facts = inspection.inspect(study, choices, config)
+    landmarks = on_images(landmarks, study) if landmarks else None
+    choices = pipeline.choose_series(study, landmarks, config)
+    facts = inspection.inspect(study, choices, config, landmarks)
     if options.json:
         print(json.dumps(facts, indent=1, ensure_ascii=False))
     else:
@@ -409,8 +576,9 @@ def run_landmarks_check(options: argparse.Namespace) -> int:
     for path in (options.study, *options.landmarks):
         _must_exist(path)
     config = load_config(options.config, anatomy=options.anatomy, fluid_sensitive=options.fluid)
-    landmark_set = landmark_files.read_all(options.landmarks)
+    landmark_set = landmark_files.read_all(options.landmarks, label_table=options.label_table)
     study = pipeline.load_study(options.study, config)
+    landmark_set = landmark_files.on_images(landmark_set, study)
     anatomy, cautions = pipeline.check(study, landmark_set, config)
     if not options.quiet:
         print(landmark_files.describe(landmark_set))
@@ -423,9 +591,15 @@ def run_landmarks_check(options: argparse.Namespace) -> int:
 def run_landmarks_convert(options: argparse.Namespace) -> int:
     """Write landmarks in another format."""
     from ifi_mri import landmarks as landmark_files
+    from ifi_mri import pipeline
+    from ifi_mri.config import Config
 
     _must_exist(options.source)
-    landmark_set = landmark_files.read(options.source)
+    landmark_set = landmark_files.read(options.source, label_table=options.label_table)
+    if options.study:
+        _must_exist(options.study)
+        study = pipeline.load_study(options.study, Config())
+        landmark_set = landmark_files.on_images(landmark_set, study)
     written = landmark_files.write(landmark_set, options.target)
     if not options.quiet:
         print(*written, sep="\n")

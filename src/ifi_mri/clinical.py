@@ -1,4 +1,4 @@
-"""The clinical intake: what the referring clinician knows, read from TOML or JSON.
+"""The clinical intake: what the referring clinician knows, read from TOML, JSON or a table.
 
 Every question about symptoms, mechanism, examination and earlier treatment is answered ``yes``,
 ``no`` or ``unknown``, per side; the person's age, sex and position at scanning are asked once.  An
@@ -15,6 +15,7 @@ impingement and from the literature's tests (project evidence document, sections
 """
 
 import difflib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -23,6 +24,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, RootModel, WithJsonSchema, model_validator
 
+from ifi_mri import clinical_table
 from ifi_mri.config import Settings, check_settings, read_settings
 from ifi_mri.errors import ClinicalIntakeError
 from ifi_mri.model import ClinicalIntake, SideIntake
@@ -77,6 +79,9 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "eccentric_hamstring_training": "had an eccentric hamstring programme without relief",
     },
 }
+
+#: Files that hold a record a row.
+TABLE_SUFFIXES: Final = (".csv", ".tsv")
 
 _GROUP_OF: Final = {name: group for group, names in GROUPS.items() for name in names}
 _SIDES: Final = tuple(side.value for side in Side)
@@ -185,17 +190,41 @@ class _Problem(NamedTuple):
     text: str
 
 
-def read(path: Path) -> ClinicalIntake:
-    """Return the clinical intake of a TOML file, or of a JSON file by its ending ``.json``.
+def read(path: Path, case_id: str | None = None) -> ClinicalIntake:
+    """Return the clinical intake of a TOML file, of a JSON file by its ending ``.json``, or of one
+    record of a table by its ending ``.csv`` or ``.tsv`` (`ifi_mri.clinical_table`).
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    case_id : str or None
+        Which record of a table; None where it holds one.  Other files are of one case anyway.
 
     Raises
     ------
     ClinicalIntakeError
-        The file cannot be read or is not TOML or JSON, a key is not known (the nearest known one
-        is named), an answer is not one, or two answers contradict each other.
+        The file cannot be read or is not TOML, JSON or a table, a key is not known (the nearest
+        known one is named), an answer is not one, two answers contradict each other, or a table
+        does not hold the record.
     """
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        return replace(parse(_of_table(path, case_id), str(path)), sources=(path,))
     content = read_settings(path, _File, ClinicalIntakeError).root
     return replace(parse(content, str(path)), sources=(path,))
+
+
+def _of_table(path: Path, case_id: str | None) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as problem:
+        raise ClinicalIntakeError(
+            f"{path}: cannot be read ({problem.strerror}). Check the path."
+        ) from problem
+    except UnicodeDecodeError as problem:
+        raise ClinicalIntakeError(f"{path}: is not UTF-8 text. Save it as UTF-8.") from problem
+    once = list(GROUPS[PERSON])
+    sided = [name for name in _GROUP_OF if name not in GROUPS[PERSON]]
+    return clinical_table.content_of(text, str(path), case_id, sided, once)
 
 
 def parse(content: Mapping[str, Any], source: str) -> ClinicalIntake:
@@ -343,8 +372,30 @@ def schema() -> dict[str, Any]:
     }
 
 
-def template() -> bytes:
-    """Return an empty form in TOML: every field, ``unknown``, with its explanation."""
+def template(suffix: str = ".toml") -> bytes:
+    """Return an empty form: every field, unknown.
+
+    Parameters
+    ----------
+    suffix : str
+        ``.toml`` explains every field; ``.json`` is for programs; ``.csv`` is a table with the
+        columns of a REDCap form and no record.
+
+    Raises
+    ------
+    ClinicalIntakeError
+        Another ending.
+    """
+    if suffix == ".json":
+        form = {group: dict.fromkeys(names, "unknown") for group, names in GROUPS.items()}
+        return (json.dumps(form, indent=1) + "\n").encode()
+    if suffix == ".csv":
+        return (",".join(["record_id", *_columns()]) + "\n").encode()
+    if suffix != ".toml":
+        raise ClinicalIntakeError(
+            f"a form ending in {suffix!r:.20} is not written; .toml, .json or .csv was expected. "
+            "Choose one of them."
+        )
     lines = [
         "# Clinical intake.  Every answer is yes, no or unknown, unless its line says otherwise.",
         '# An answer holds for both sides; for one side write { left = "yes", right = "no" }.',
@@ -353,6 +404,14 @@ def template() -> bytes:
         lines += ["", f"[{group}]"]
         lines += [f'{name} = "unknown"  # {text}' for name, text in names.items()]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _columns() -> Iterator[str]:
+    for name, group in _GROUP_OF.items():
+        if group == PERSON:
+            yield name
+        else:
+            yield from (f"{name}_{side}" for side in _SIDES)
 
 
 def _both_sides_schema(text: str) -> dict[str, Any]:

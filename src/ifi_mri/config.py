@@ -95,14 +95,25 @@ class SpaceSettings(Settings):
 
     landmark_sd_mm: Positive = 0.75
     """Standard deviation of a reader's click, per axis, mm.  No published SEM exists for this
-    reading (evidence document, section 3); 0.75 mm gives the 2 mm half-width of section 9.3."""
+    reading (evidence document, section 3); 0.75 mm gives the 2 mm half-width of section 9.3.
+    ``ifi-mri agreement --write-config`` replaces it by the cohort's own."""
+
+
+class RefinementSettings(Settings):
+    """Whether and how the ends of the spaces are moved to the edges that the picture shows."""
+
+    enabled: bool = False
+    """What ``--refine`` turns on."""
+    reach_mm: Annotated[float, Field(gt=0, le=5, allow_inf_nan=False)] = 3.0
+    """How far from a marked point its edge may lie, mm: four times the default SD of a click;
+    further away another structure may be meant."""
 
 
 class SignalSettings(Settings):
     """How quadratus femoris signal is measured and graded (evidence document, section 9.4)."""
 
     threshold_sd: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 3.0
-    """A voxel counts above reference mean + this many standard deviations."""
+    """A voxel counts as raised above the reference level + this many robust standard deviations."""
     erosion_pixels: Annotated[int, Field(ge=0, le=5)] = 1
     """Outermost pixels left out of both regions: fat edges and chemical shift."""
     min_pixels: Annotated[int, Field(ge=1)] = 30
@@ -113,13 +124,46 @@ class SignalSettings(Settings):
     Rep 2020;10:7246), 10 % and 50 % from the BAMIC extents; the mapping to this muscle is ours
     and not validated."""
     grade_1_ratio: Positive = 1.5
-    """Median ratio from which grade 1 counts as oedema signal."""
+    """Signal of the raised region over the reference from which grade 1 counts as oedema signal."""
+    perimuscular_fraction: Fraction = 0.025
+    """Raised share of the rim around the muscle from which oedema goes beyond it.  Ours."""
+    shading_order: Annotated[int, Field(ge=0, le=2)] = 2
+    """Highest order of the coil's field that is fitted on muscle and taken out; 0: none."""
+    shading_radius_mm: Annotated[float, Field(ge=20, le=200)] = 75.0
+    """Muscle within this distance of the regions takes part in that fit."""
+    apply_shift: bool = False
+    """Whether outlines follow the in-plane shift between the two series; it is reported anyway."""
+    belly_mm: Positive = 10.0
+    """Oedema centred this near to the ischiofemoral space's line, in its plane and across slices,
+    lies in the belly at the narrowest place.  Ours."""
+    junction_share: Fraction = 0.75
+    """Oedema centred beyond this share of the muscle's length from ischium to femur lies along the
+    distal myotendinous junction.  Ours."""
+    goutallier_fractions: tuple[Fraction, Fraction, Fraction, Fraction] = (0.05, 0.15, 0.45, 0.55)
+    """Fat fractions from which grades 1 to 4 begin.  Goutallier (Clin Orthop 1994;304:78) grades by
+    eye: streaks, less fat than muscle, as much, more; the fractions are ours, not validated."""
+    fat_suppression_limit: Annotated[float, Field(ge=0.1, le=100)] = 1.5
+    """Fat brighter than this many times muscle on the fluid-sensitive series is not suppressed."""
 
     @model_validator(mode="after")
     def _fractions_rise(self) -> "SignalSettings":
-        if list(self.grade_fractions) != sorted(set(self.grade_fractions)):
-            raise ValueError("grade_fractions must rise, as in [0.025, 0.10, 0.50]")
+        for name, example in (
+            ("grade_fractions", "[0.025, 0.10, 0.50]"),
+            ("goutallier_fractions", "[0.05, 0.15, 0.45, 0.55]"),
+        ):
+            fractions = getattr(self, name)
+            if list(fractions) != sorted(set(fractions)):
+                raise ValueError(f"{name} must rise, as in {example}")
         return self
+
+    @property
+    def thresholds_id(self) -> str:
+        """Which thresholds the muscle's grades come from: this project's proposal, or a site's own;
+        neither is validated on patients."""
+        own = SignalSettings()
+        graded = ("grade_fractions", "grade_1_ratio", "goutallier_fractions")
+        same = all(getattr(self, name) == getattr(own, name) for name in graded)
+        return "ifi_mri_proposal" if same else "site_settings"
 
 
 class Config(Settings):
@@ -133,7 +177,10 @@ class Config(Settings):
     anatomy: str | None = None
     fluid_sensitive: str | None = None
     case_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")] | None = None
+    language: str = "en"
+    """Of the impression and the diagnostic summary: an id of ``configs/languages`` or a file."""
     spaces: SpaceSettings = SpaceSettings()
+    refinement: RefinementSettings = RefinementSettings()
     signal: SignalSettings = SignalSettings()
     series_words: SeriesWords = SeriesWords()
     series_rules: SeriesRules = SeriesRules()
@@ -141,7 +188,7 @@ class Config(Settings):
     def digest(self) -> str:
         """Return the SHA-256 of everything that shapes the numbers: settings and the profiles."""
         content = {
-            "settings": self.model_dump(mode="json", exclude={"case_id"}),
+            "settings": self.model_dump(mode="json", exclude={"case_id", "language"}),
             "profiles": [profile.model_dump(mode="json") for profile in profiles()],
         }
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
@@ -231,7 +278,10 @@ def load_config(path: Path | None = None, **overrides: Any) -> Config:
     """
     config = read_settings(path, Config) if path else Config()
     given = {key: value for key, value in overrides.items() if value is not None}
-    config = check_settings(config.model_dump() | given, Config, "the command line")
+    content = config.model_dump()
+    for key, value in given.items():  # a section is changed, not replaced
+        content[key] = content[key] | value if isinstance(value, dict) else value
+    config = check_settings(content, Config, "the command line")
     find_profile(config.profile)
     return config
 

@@ -1,7 +1,10 @@
 """Whole files or none: how everything that ``ifi_mri`` writes reaches the disk."""
 
 import os
+import re
 import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -22,18 +25,48 @@ def write_atomically(path: Path, content: bytes) -> None:
     OSError
         The folder does not exist or cannot be written; nothing is left behind.
     """
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give the path of a temporary file that takes a file's place when it is whole.
+
+    For content that is written in parts or by another library; else as `write_atomically`, which
+    says what is raised.
+    """
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    os.close(descriptor)
     temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
+        _sync(temporary)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def remove_temporary(folder: Path, names: Iterable[str]) -> None:
+    """Remove what `replacing` of a killed run left: ``.<name>.`` and eight characters.
+
+    The caller sees to it that nobody else is writing.
+    """
+    prefixes = "|".join(re.escape(name[:100]) for name in names)
+    pattern = re.compile(rf"\.({prefixes})\.[a-z0-9_]{{8}}")
+    for path in list(folder.iterdir()):
+        if pattern.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

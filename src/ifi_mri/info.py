@@ -9,6 +9,7 @@ from ifi_mri.vocabulary import LandmarkName
 #: Optional parts: what they are for, and the module that makes them work.
 OPTIONAL_PARTS: Final = {
     "compressed DICOM images": "imagecodecs",
+    "batches on a Dask cluster": "distributed",
 }
 
 
@@ -17,6 +18,7 @@ def info() -> dict[str, Any]:
     from importlib import import_module
 
     from ifi_mri import config, findings, landmarks, loaders, measurements, reports
+    from ifi_mri.landmarks import label_tables
 
     def members(package: Any) -> list[Any]:
         return [import_module(f"{package.__name__}.{name}") for name in package.MODULES]
@@ -25,6 +27,17 @@ def info() -> dict[str, Any]:
         "version": __version__,
         "image_formats": list(loaders.MODULES),
         "landmark_formats": list(landmarks.MODULES),
+        "label_map_formats": list(landmarks.LABEL_FORMATS),
+        "label_tables": [
+            {
+                "id": table.id,
+                "title": table.title,
+                "version": table.version,
+                "labels": list(table.values),
+                "citation": table.citation,
+            }
+            for table in label_tables.presets()
+        ],
         "landmark_names": [str(name) for name in LandmarkName],
         "report_formats": {module.NAME: module.FILE_NAME for module in members(reports)},
         "measurements": [str(n) for module in members(measurements) for n in module.NAMES],
@@ -51,8 +64,13 @@ def info() -> dict[str, Any]:
 def as_text(content: dict[str, Any]) -> str:
     """Return the content of `info` for a terminal."""
     lines = [f"ifi-mri {content['version']}"]
-    lists = ("image_formats", "landmark_formats", "report_formats", "measurements", "findings")
+    lists = (
+        "image_formats", "landmark_formats", "label_map_formats", "report_formats", "measurements",
+        "findings",
+    )  # fmt: skip
     lines += [f"{key.replace('_', ' ')}: {', '.join(content[key])}" for key in lists]
+    lines.append("label tables (--label-table):")
+    lines += [f"  {one['id']}: {one['title']}, {one['version']}" for one in content["label_tables"]]
     lines.append("cut-off profiles (--profile):")
     for profile in content["profiles"]:
         cutoffs = ", ".join(
@@ -68,7 +86,7 @@ def as_text(content: dict[str, Any]) -> str:
 
 
 def schema(name: str) -> dict[str, Any]:
-    """Return the JSON Schema of a file: report, landmarks, config or clinical."""
+    """Return the JSON Schema of a file: report, landmarks, config, clinical, or a row of cases."""
     if name == "report":
         from ifi_mri.reports import json_file
 
@@ -81,6 +99,10 @@ def schema(name: str) -> dict[str, Any]:
         from ifi_mri import clinical
 
         return clinical.schema()
+    if name == "cases":
+        from ifi_mri.batch import cases
+
+        return cases.schema()
     from ifi_mri.config import Config
 
     return Config.model_json_schema()

@@ -71,14 +71,14 @@ class Grid:
         affine.flags.writeable = False
         return affine
 
-    @property
+    @cached_property
     def slice_spacing_mm(self) -> float:
         """Distance between the planes of neighbouring slices, mm."""
         row, column = self.affine[:3, 1], self.affine[:3, 2]
         normal = np.cross(row, column)
         return float(abs(normal @ self.affine[:3, 0]) / np.linalg.norm(normal))
 
-    @property
+    @cached_property
     def pixel_spacing_mm(self) -> tuple[float, float]:
         """Distance between neighbouring rows and between neighbouring columns, mm."""
         row, column = np.linalg.norm(self.affine[:3, 1:3], axis=0)
@@ -174,7 +174,8 @@ class Series:
 class Patient:
     """Who was scanned; read by the DICOM SR and FHIR writers alone, apart from age and sex.
 
-    ``repr`` hides everything, so that no log line can carry it.
+    ``repr`` hides everything, so that no log line can carry it.  ``sex`` is DICOM's code (PS3.3
+    C.7.1.1: F, M or O); `sex_in_words` is as the clinical intake says it.
     """
 
     name: str = field(default="", repr=False)
@@ -182,6 +183,11 @@ class Patient:
     birth_date: date | None = field(default=None, repr=False)
     sex: str | None = field(default=None, repr=False)
     age_years: float | None = field(default=None, repr=False)
+
+    @property
+    def sex_in_words(self) -> str | None:
+        """``female``, ``male`` or ``other``; None where no known code is stated."""
+        return {"F": "female", "M": "male", "O": "other"}.get(self.sex or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +245,8 @@ class Landmark:
     """A structure marked on one side: a point, an open outline or a closed one, on one slice.
 
     ``sop_instance_uid`` names the slice where the file does; else the position decides.
+    ``pixel_mm`` is the pixel size of the label map that it was taken from; None where a reader
+    marked it.
     """
 
     name: LandmarkName
@@ -246,6 +254,7 @@ class Landmark:
     points_mm: Outline
     closed: bool = False
     sop_instance_uid: str | None = None
+    pixel_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,10 +267,45 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageMark:
+    """A line, point or outline as a viewer stored it: in one image's coordinates, not in mm.
+
+    Attributes
+    ----------
+    label : str
+        What it is called, as in ``"IFS-L"``.
+    sop_instance_uid : str
+        The image it was drawn on.
+    frame : int or None
+        Index of the frame in a multi-frame file, from 0.
+    column_row : tuple of (float, float)
+        DICOM image coordinates: 0, 0 is the outer corner of the first pixel.
+    closed : bool
+        Whether the last vertex joins the first.
+    stated_mm : float or None
+        The length that the file states.
+    where : str
+        Names the file and the place in it, for messages.
+    tool : str
+        What drew it, as the file says; empty in files of our own.
+    """
+
+    label: str
+    sop_instance_uid: str
+    frame: int | None
+    column_row: tuple[tuple[float, float], ...]
+    closed: bool = False
+    stated_mm: float | None = None
+    where: str = ""
+    tool: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LandmarkSet:
     """All landmarks that one reader placed in one reading of one study.
 
     UIDs are None where the format cannot carry them.  ``sources`` are the files it was read from.
+    ``image_marks`` are landmarks to be, until a study tells where their images lie.
     """
 
     landmarks: tuple[Landmark, ...]
@@ -275,6 +319,7 @@ class LandmarkSet:
     status: str | None = None
     case_id: str | None = None
     sources: tuple[Path, ...] = ()
+    image_marks: tuple[ImageMark, ...] = ()
 
     def on(self, side: Side) -> tuple[Landmark, ...]:
         """Return the landmarks of one side of the patient."""
@@ -346,13 +391,67 @@ class ClinicalIntake:
 # --- one hip, its numbers and what they mean ----------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class MarkedGap:
+    """Two marked structures on one slice, and the shortest line between them as they were marked.
+
+    ``points_mm`` are its ends, on ``near`` and on ``far``; ``slice_mm`` is the centre of the
+    slice's first voxel, which says which slice it is.
+    """
+
+    near: Landmark
+    far: Landmark
+    points_mm: tuple[Point, Point]
+    slice_mm: Point
+
+
+@dataclass(frozen=True, slots=True)
+class RefinedEnd:
+    """One end of a distance after its edge was looked for in the picture.
+
+    Attributes
+    ----------
+    reader_mm : tuple of 3 floats
+        Where the structure was marked.
+    point_mm : tuple of 3 floats
+        Where the distance ends: on the edge, or where it was marked.
+    edge_mm : tuple of points
+        The edge as it was traced; empty where the end stayed.
+    sd_mm : float or None
+        Standard deviation of the edge across itself; None where the end stayed.
+    reason : str
+        Why the end stayed where it was marked; empty where it was refined.
+    """
+
+    landmark: LandmarkName
+    reader_mm: Point
+    point_mm: Point
+    edge_mm: Outline = ()
+    sd_mm: float | None = None
+    reason: str = ""
+
+    @property
+    def is_refined(self) -> bool:
+        """Whether the end lies on an edge that the picture shows."""
+        return not self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class RefinedGap:
+    """A marked gap after the edges at both of its ends were looked for."""
+
+    marked: MarkedGap
+    ends: tuple[RefinedEnd, RefinedEnd]
+
+
 @dataclass(frozen=True)
 class Hip:
     """Everything that a measurement of one side may look at.
 
     ``series`` and ``volumes`` are by role.  A role is absent where the study has no such series;
     ``volumes`` hold only the slices near this side's landmarks, and only for roles whose pixels
-    are measured.  ``reasons`` say why a role is absent.
+    are measured.  ``reasons`` say why a role is absent.  ``refined`` are the gaps whose ends were
+    looked for in the picture; empty where that was not asked for.
     """
 
     side: Side
@@ -360,6 +459,7 @@ class Hip:
     series: Mapping[Role, Series]
     volumes: Mapping[Role, Volume]
     reasons: Mapping[Role, str] = field(default_factory=dict)
+    refined: tuple[RefinedGap, ...] = ()
 
     def marked(self, name: LandmarkName) -> tuple[Landmark, ...]:
         """Return this hip's landmarks of one name, on whatever slices."""
@@ -371,6 +471,8 @@ class SliceValue:
     """The value of a measurement on one slice.
 
     ``slice_position_mm`` is the slice's position along the stack's normal, towards the head.
+    Where ends were refined, ``refined_ends`` say how, and ``reader_value`` is the value between
+    the points as they were marked.
     """
 
     value: float
@@ -379,10 +481,25 @@ class SliceValue:
     points_mm: Outline
     instance_number: int | None = None
     details: tuple[tuple[str, float | int | str], ...] = ()
+    reader_value: float | None = None
+    refined_ends: tuple[RefinedEnd, ...] = ()
 
     def detail(self, key: str) -> float | int | str:
         """Return one of ``details``; KeyError where it is not there."""
         return dict(self.details)[key]
+
+
+@dataclass(frozen=True, slots=True)
+class UncertaintySource:
+    """One source of a measurement's uncertainty, in the measurement's unit.
+
+    ``sd`` is its share of the standard deviation (shares add in squares), ``bias`` what it makes
+    the measured value too large by on average (negative: too small).
+    """
+
+    name: str
+    sd: float
+    bias: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +513,7 @@ class Measurement:
     sd : float
         Standard deviation of ``value``, in its unit.
     interval_95 : tuple of 2 floats
-        95 % interval of ``value``.
+        95 % interval of the true value.
     points_mm : tuple of points
         What to draw: the two ends of a distance, the vertices of an outline.
     sop_instance_uid : str or None
@@ -407,6 +524,15 @@ class Measurement:
         The value on each of them.
     details : tuple of (str, value) pairs
         What else the method settled: thresholds, counts, which landmark was nearer.
+    reader_value : float or None
+        The value that the points give as they were marked, where ends were refined.
+    refined_ends : tuple of RefinedEnd
+        Both ends of a distance whose edges were looked for in the picture.
+    bias : float
+        What ``value`` is too large by on average (negative: too small); the interval lies about
+        ``value - bias``.
+    sources : tuple of UncertaintySource
+        What ``sd`` and ``bias`` are made of.
     """
 
     name: MeasurementName
@@ -422,6 +548,10 @@ class Measurement:
     per_slice: tuple[SliceValue, ...] = ()
     series_uid: str | None = None
     details: tuple[tuple[str, float | int | str], ...] = ()
+    reader_value: float | None = None
+    refined_ends: tuple[RefinedEnd, ...] = ()
+    bias: float = 0.0
+    sources: tuple[UncertaintySource, ...] = ()
 
     def detail(self, key: str) -> float | int | str:
         """Return one of ``details``; KeyError where it is not there."""
@@ -455,6 +585,49 @@ class Caution:
 
 
 @dataclass(frozen=True, slots=True)
+class SpaceFromBones:
+    """What whole-bone labels say of the ischiofemoral space of a side; no reader has looked at it.
+
+    Attributes
+    ----------
+    used : bool
+        Whether the measurements rest on it; False where it was not found, or where the reader's
+        own landmarks stand.
+    reason : str
+        Why it was not found or not used; empty where it is used.
+    width_mm : float or None
+        None where no space was found, and so for all that follow.
+    points_mm : tuple of points
+        Its end on the ischium and its end on the lesser trochanter.
+    trochanter_tip_mm : point or None
+        Tip of the lesser trochanter.
+    searched_mm : tuple of 2 floats or None
+        The slices that were searched, lowest and highest, from the trochanter's tip towards the
+        head, mm.
+    n_searched : int
+        How many they were.
+    n_slices : int
+        How many of them show both bones.
+    score : float or None
+        0 to 1; from 0.5 on nothing about the labels is odd.
+    doubts : tuple of str
+        What lowers the score, the gravest first.
+    """
+
+    side: Side
+    used: bool
+    reason: str = ""
+    width_mm: float | None = None
+    points_mm: Outline = ()
+    trochanter_tip_mm: Point | None = None
+    searched_mm: tuple[float, float] | None = None
+    n_searched: int = 0
+    n_slices: int = 0
+    score: float | None = None
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileFlag:
     """The plain comparison of one distance with one published cut-off.
 
@@ -477,7 +650,9 @@ class Finding:
 
     ``because`` is a sentence.  ``cutoff``, ``at_or_below_cutoff`` and ``probability`` (that the
     true distance is at or below the cut-off) belong to narrowing; ``grade`` and ``reader_grade``
-    to oedema.
+    to oedema.  Grades come with the grades at both ends of the extent's 95 % interval
+    (``grade_range``), whether the reader's is the same (``agrees_with_reader``), and whether the
+    thresholds behind them were validated on patients (``thresholds_validated``).
     """
 
     name: FindingName
@@ -491,6 +666,9 @@ class Finding:
     at_or_below_cutoff: bool | None = None
     probability: float | None = None
     evidence: tuple[MeasurementName, ...] = ()
+    grade_range: tuple[int, int] | None = None
+    agrees_with_reader: bool | None = None
+    thresholds_validated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -592,6 +770,8 @@ class Report:
     summary: DiagnosticSummary
     inputs: tuple[InputFile, ...]
     provenance: tuple[tuple[str, str], ...] = ()
+    spaces_from_bones: tuple[SpaceFromBones, ...] = ()
+    language: str = "en"
 
     def measured(self, name: MeasurementName, side: Side | None) -> Measurement | None:
         """Return a measurement of a side (None: of both together), or None where it was not

@@ -3,9 +3,11 @@ the same functions."""
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from ifi_mri import (
     loaders,
     measurements,
     plausibility,
+    refinement,
     reports,
     selection,
     summary,
@@ -26,7 +29,8 @@ from ifi_mri._version import __version__
 from ifi_mri.config import Config, find_profile, profiles
 from ifi_mri.errors import SeriesNotFoundError, StudyError
 from ifi_mri.findings import AssessedHip, narrowing
-from ifi_mri.landmarks import midline
+from ifi_mri.landmarks import midline, proposing
+from ifi_mri.landmarks.label_masks import LabelMap
 from ifi_mri.model import (
     Caution,
     ClinicalIntake,
@@ -55,7 +59,11 @@ from ifi_mri.vocabulary import (
 
 #: Structures whose signal is measured: the slices of the fluid-sensitive series they lie on are
 #: the only pixels that the numbers need.
-SIGNAL_REGIONS = (LandmarkName.QUADRATUS_FEMORIS, LandmarkName.REFERENCE_MUSCLE)
+SIGNAL_REGIONS = (
+    LandmarkName.QUADRATUS_FEMORIS,
+    LandmarkName.REFERENCE_MUSCLE,
+    LandmarkName.SUBCUTANEOUS_FAT,
+)
 
 read_landmarks = landmark_files.read
 read_clinical = clinical_files.read
@@ -66,6 +74,7 @@ def analyse(
     landmarks: LandmarkSet,
     clinical: ClinicalIntake | None = None,
     config: Config | None = None,
+    label_maps: Sequence[LabelMap] = (),
 ) -> Report:
     """Measure both hips of a study, judge the numbers and say what they may mean.
 
@@ -79,6 +88,9 @@ def analyse(
         From `ifi_mri.read_clinical`.
     config : Config or None
         Settings; None means the defaults.
+    label_maps : sequence of LabelMap
+        From `ifi_mri.landmarks.label_masks.read`: structures that the reader did not mark are
+        taken from them, and the ischiofemoral space is proposed from whole bones.
 
     Returns
     -------
@@ -98,14 +110,27 @@ def analyse(
     """
     config = config or Config()
     profile = find_profile(config.profile)
+    language, words = summary.load_language(config.language)
+    landmarks = landmark_files.on_images(landmarks, study)
     choices = choose_series(study, landmarks, config)
     anatomy = _anatomy(choices, study.cautions)
+    provenance = landmark_files.tables_used(landmarks, label_maps)
+    completed = landmark_files.placed_on(landmarks, anatomy, label_maps)
+    landmarks = completed.landmarks
     cautions = [*study.cautions, *landmark_files.check(landmarks, study, anatomy)]
+    cautions += completed.cautions
     picture, picture_cautions = _look_at_picture(landmarks, anatomy)
     cautions += picture_cautions
-    left, right = hips = [_hip(side, landmarks, choices) for side in Side]
+    dixon = selection.dixon_pair(study, config, anatomy)
+    hips = [_hip(side, landmarks, choices, dixon) for side in Side]
+    if config.refinement.enabled:
+        hips, refinement_cautions = _refined(hips, anatomy, config)
+        cautions += refinement_cautions
+    left, right = hips
     results = [result for hip in hips for result in measurements.measure(hip, config)]
     results += measurements.measure_pair(left, right, results, config)
+    results = proposing.attributed(results, completed.spaces)
+    cautions += proposing.beside_the_reader(results, completed.spaces)
     intake = clinical or ClinicalIntake()
     age_years, sex = _person(study, intake)
     assessed = [
@@ -127,12 +152,15 @@ def analyse(
     measured = [result for result in results if isinstance(result, Measurement)]
     not_measured = [result for result in results if isinstance(result, NotMeasured)]
     cautions += _cautions(choices, measured, found)
+    cautions += refinement.cautions(measured, config.spaces.landmark_sd_mm)
     cautions += [caution for side in Side for caution in _at_ends(side, measured, anatomy)]
     cautions += plausibility.of_person(age_years, profile)
     cautions += plausibility.of_intake(intake, study.patient)
     cautions += choice_cautions(choices, config)
     inputs = _inputs(study, landmarks, clinical, hips, measured, picture)
-    diagnostic = summary.write(found, measured, not_measured, clinical, age_years=age_years)
+    diagnostic = summary.write(
+        found, measured, not_measured, clinical, age_years=age_years, words=words
+    )
     return Report(
         schema_version=SCHEMA_VERSION,
         report_uid=_report_uid(study, landmarks, config, inputs),
@@ -151,7 +179,7 @@ def analyse(
         read=landmarks.read,
         landmarks_status=landmarks.status,
         position=summary.position(
-            anatomy.patient_position, clinical, measured, profile, age_years=age_years
+            anatomy.patient_position, clinical, measured, profile, age_years=age_years, words=words
         ),
         landmarks=landmarks.landmarks,
         observations=landmarks.observations,
@@ -160,9 +188,15 @@ def analyse(
         findings=tuple(found),
         profiles=tuple(flag for hip in assessed for flag in narrowing.flags(hip, profiles())),
         cautions=_without_repeats(cautions),
-        impression=summary.impression(found, measured, not_measured, diagnostic),
+        impression=(
+            *proposing.statement(completed.spaces),
+            *summary.impression(found, measured, not_measured, diagnostic, words=words),
+        ),
         summary=diagnostic,
         inputs=inputs,
+        provenance=provenance,
+        spaces_from_bones=completed.spaces,
+        language=language,
     )
 
 
@@ -180,13 +214,15 @@ def write_report(
     study: Study,
     folder: Path | str,
     formats: Sequence[str] = ("json", "html", "text", "csv"),
+    options: Mapping[str, Mapping[str, Any]] = reports.NO_OPTIONS,
 ) -> list[Path]:
     """Write a report in the given formats into a folder and return the files' paths.
 
-    Files already there are moved to ``previous/``, never overwritten.  Raises ReportError where a
-    format is not known or the folder cannot be written.
+    Files already there are moved to ``previous/``, never overwritten.  ``options`` are what was
+    chosen about single formats, by their names.  Raises ReportError where a format is not known
+    or the folder cannot be written.
     """
-    return reports.write(report, study, Path(folder), formats, loaders.load_volume)
+    return reports.write(report, study, Path(folder), formats, loaders.load_volume, options)
 
 
 def choose_series(
@@ -213,10 +249,12 @@ def check(
 
     Raises the errors of `analyse` that concern series and belonging; nothing is measured.
     """
+    landmarks = landmark_files.on_images(landmarks, study)
     anatomy = _anatomy(choose_series(study, landmarks, config), study.cautions)
-    cautions = landmark_files.check(landmarks, study, anatomy)
-    _, picture_cautions = _look_at_picture(landmarks, anatomy)
-    return anatomy, (*cautions, *picture_cautions)
+    completed = landmark_files.placed_on(landmarks, anatomy)
+    cautions = landmark_files.check(completed.landmarks, study, anatomy)
+    _, picture_cautions = _look_at_picture(completed.landmarks, anatomy)
+    return anatomy, (*cautions, *completed.cautions, *picture_cautions)
 
 
 def choice_cautions(choices: Sequence[SeriesChoice], config: Config) -> list[Caution]:
@@ -260,25 +298,64 @@ def _anatomy(choices: Sequence[SeriesChoice], cautions: Sequence[Caution]) -> Se
     )
 
 
-def _hip(side: Side, landmark_set: LandmarkSet, choices: Sequence[SeriesChoice]) -> Hip:
-    """Return one hip with the fluid-sensitive slices that its signal regions lie on."""
+def _hip(
+    side: Side,
+    landmark_set: LandmarkSet,
+    choices: Sequence[SeriesChoice],
+    dixon: tuple[Series, Series] | None,
+) -> Hip:
+    """Return one hip with the slices that its signal regions lie on: of the fluid-sensitive series,
+    of the anatomy (where muscle and fat are, and whether the patient moved) and of Dixon images."""
     marks = landmark_set.on(side)
     series = {choice.role: choice.series for choice in choices if choice.series is not None}
     reasons = {choice.role: choice.reason for choice in choices if choice.series is None}
     volumes: dict[Role, Volume] = {}
-    fluid = series.get(Role.FLUID_SENSITIVE)
     points = _signal_points(marks)
-    if fluid is not None and points:
-        near, reason = _inside(points, fluid)
-        if near:
-            volumes[Role.FLUID_SENSITIVE] = loaders.load_volume(fluid, near=near)
-        else:
-            reasons[Role.FLUID_SENSITIVE] = reason
+    measured = dict(series)
+    if dixon is not None:
+        measured |= zip((Role.DIXON_WATER, Role.DIXON_FAT), dixon, strict=True)
+    for role, one in measured.items() if points else ():
+        near, reason = _inside(points, one)
+        if not near:
+            reasons[role] = reason
+            continue
+        try:
+            volumes[role] = loaders.load_volume(one, near=near)
+        except StudyError as problem:
+            if role is Role.FLUID_SENSITIVE:
+                raise
+            reasons[role] = f"{one.label} could not be opened there ({type(problem).__name__})"
     return Hip(side, marks, series, volumes, reasons)
 
 
-def _signal_points(marks: Iterable[Landmark]) -> list[Point]:
-    """Return the centres of the outlines whose signal is measured."""
+def _refined(hips: list[Hip], anatomy: Series, config: Config) -> tuple[list[Hip], list[Caution]]:
+    """Return the hips with the ends of their spaces moved to the edges that the picture shows, and
+    why that could not be done."""
+    reach_mm = config.refinement.reach_mm
+    gaps = {hip.side: measurements.gaps(hip, reach_mm) for hip in hips}
+    near = [gap.slice_mm for of_hip in gaps.values() for gap in of_hip]
+    if not near:
+        return hips, []
+    if evidence := selection.fat_suppression(anatomy, config):
+        reason = f"{anatomy.label} is fat-suppressed ({evidence}): marrow is as dark as cortex"
+        return hips, [_nothing_refined(reason)]
+    try:
+        volume = loaders.load_volume(anatomy, near=near)
+    except StudyError:
+        return hips, [_nothing_refined(f"the slices of {anatomy.label} could not be opened")]
+    return [
+        replace(hip, refined=refinement.refine(gaps[hip.side], volume, reach_mm)) for hip in hips
+    ], []
+
+
+def _nothing_refined(reason: str) -> Caution:
+    return Caution("nothing_refined", f"All points stay where they were marked: {reason}.")
+
+
+def _signal_points(marks: Sequence[Landmark]) -> list[Point]:
+    """Return the centres of the outlines whose signal is measured; none without the muscle."""
+    if not any(mark.name is LandmarkName.QUADRATUS_FEMORIS for mark in marks):
+        return []
     return [
         tuple(float(x) for x in np.mean(mark.points_mm, axis=0))  # type: ignore[misc]
         for mark in marks
@@ -317,7 +394,7 @@ def _look_at_picture(
 def _person(study: Study, intake: ClinicalIntake) -> tuple[float | None, str | None]:
     """Return age and sex: the intake's where it states them, else the images'."""
     age_years = study.patient.age_years if intake.age_years is None else intake.age_years
-    return age_years, intake.sex or study.patient.sex
+    return age_years, intake.sex or study.patient.sex_in_words
 
 
 def _cautions(
@@ -393,7 +470,7 @@ def _inputs(
     files += [(path, path.parent, "landmarks") for path in landmark_set.sources]
     files += [(path, path.parent, "clinical") for path in (intake.sources if intake else ())]
     return tuple(
-        InputFile(_shown_path(path, root, study), _sha256(path), role)
+        InputFile(shown_path(path, root, study), _sha256(path), role)
         for path, root, role in dict.fromkeys(files)
     )
 
@@ -403,7 +480,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _shown_path(path: Path, root: Path, study: Study) -> str:
+def shown_path(path: Path, root: Path, study: Study) -> str:
     """Return a path relative to a folder, with every part that holds the patient's name or number
     replaced."""
     relative = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
@@ -418,6 +495,7 @@ def _report_uid(
     """Return a UID that is the same whenever the same inputs are analysed in the same way."""
     parts = [study.study_uid, str(landmark_set.reader), str(landmark_set.read), config.digest()]
     parts += [__version__, *(file.sha256 for file in inputs)]
+    parts += [config.language] if config.language != "en" else []
     return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, '|'.join(parts)).int}"
 
 

@@ -3,7 +3,8 @@
 Each caution has a stable code and a sentence; none changes a number.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -37,6 +38,9 @@ HYDROGEN_MHZ_PER_T: Final = 42.577
 
 #: A shift of half a millimetre is as large as the error of a careful click.
 FAT_WATER_CAUTION_MM: Final = 0.5
+
+#: A shift between the series of less than about a pixel is taken up by the erosion of the regions.
+SHIFT_CAUTION_MM: Final = 1.0
 
 
 def of_series(series: Series) -> Iterator[Caution]:
@@ -119,6 +123,9 @@ def of_numbers(side: Side, measurements: list[Measurement]) -> Iterator[Caution]
             f"mm; check the landmarks.",
             side,
         )
+    for measurement in measurements:
+        if measurement.side is side:
+            yield from _of_signal(measurement)
     angle = value.get(MeasurementName.ISCHIAL_ANGLE)
     if angle is not None and angle < ISCHIAL_ANGLE_FROM_DEG:
         yield Caution(
@@ -166,8 +173,8 @@ def of_person(age_years: float | None, profile: CutoffProfile) -> Iterator[Cauti
 def of_intake(intake: ClinicalIntake, patient: Patient) -> Iterator[Caution]:
     """Yield a caution where the clinical intake and the images speak of different people."""
     differ = []
-    if intake.sex and patient.sex and intake.sex != patient.sex:
-        differ.append(f"sex {intake.sex} against {patient.sex}")
+    if intake.sex and patient.sex_in_words and intake.sex != patient.sex_in_words:
+        differ.append(f"sex {intake.sex} against {patient.sex_in_words}")
     ages = intake.age_years, patient.age_years
     if ages[0] is not None and ages[1] is not None and abs(ages[0] - ages[1]) > SAME_AGE_YEARS:
         differ.append(f"age {ages[0]:g} against {ages[1]:g} years")
@@ -177,6 +184,47 @@ def of_intake(intake: ClinicalIntake, patient: Patient) -> Iterator[Caution]:
             f"The clinical intake and the images differ ({'; '.join(differ)}); the intake's "
             f"figures were used. Check that both belong to one patient.",
         )
+
+
+def _of_signal(ratio: Measurement) -> Iterator[Caution]:
+    """Yield cautions about lost fat suppression and about movement between the series."""
+    if ratio.name is not MeasurementName.QUADRATUS_FEMORIS_SIGNAL_RATIO:
+        return
+    found = dict(ratio.details)
+    if found.get("fat_suppression_lost") == "yes":
+        over = float(found["fat_over_muscle"])
+        yield Caution(
+            "fat_suppression_lost",
+            f"Fat and marrow near the muscle are {over:.1f} times as bright as muscle on the "
+            f"fat-suppressed series: suppression is incomplete or lost there. A tenth of fat in a "
+            f"muscle would raise its signal by {10 * (over - 1):.0f} %.",
+            ratio.side,
+        )
+    length_mm = math.hypot(*(float(found.get(f"shift_{axis}_mm", 0.0)) for axis in "xyz"))
+    if found.get("shift_significant") == "yes" and length_mm >= SHIFT_CAUTION_MM:
+        yield Caution("series_shifted", _shift_sentence(found), ratio.side)
+    if found.get("shift_beyond_search") == "yes":
+        yield Caution(
+            "series_shift_not_found",
+            "The anatomy and the fluid-sensitive series do not match within a shift of 6 mm near "
+            "quadratus femoris; check by eye that the outlines lie on the muscle.",
+            ratio.side,
+        )
+
+
+def _shift_sentence(found: Mapping[str, float | int | str]) -> str:
+    left, back = (float(found[f"shift_{axis}_mm"]) for axis in "xy")
+    applied = (
+        "the outlines were moved by that much"
+        if found.get("shift_applied") == "yes"
+        else "the outlines were not moved (setting apply_shift)"
+    )
+    return (
+        f"Near quadratus femoris the fluid-sensitive series shows the body {abs(left):.1f} mm "
+        f"further to the patient's {'left' if left >= 0 else 'right'} and {abs(back):.1f} mm "
+        f"further to the {'back' if back >= 0 else 'front'} than the anatomy series: the patient "
+        f"moved between them; {applied}. Check them by eye."
+    )
 
 
 def of_oedema(finding: Finding) -> Iterator[Caution]:

@@ -9,12 +9,18 @@ its reason is printed in the report.
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
+
+import numpy as np
 
 from ifi_mri import geometry
 from ifi_mri.config import Config, SeriesRules, SeriesWords
 from ifi_mri.errors import SeriesNotFoundError
 from ifi_mri.model import Series, SeriesChoice, Study
 from ifi_mri.vocabulary import Role
+
+#: What the fat image of a Dixon method is called, beside its maker's name for the method.
+DIXON_FAT_WORDS: Final = ("fat", "f", "fo", "fat only")
 
 
 def choose(study: Study, role: Role, config: Config, drawn_on: str | None = None) -> SeriesChoice:
@@ -178,6 +184,40 @@ def _fluid_candidates(usable: Iterable[Series], config: Config) -> list[tuple[st
 def _fat_only(series: Series) -> str | None:
     image_type = {part.upper() for part in series.image_type}
     return "Dixon fat" if image_type & {"FAT", "F", "DIXON_FAT"} else None
+
+
+def dixon_pair(study: Study, config: Config, anatomy: Series) -> tuple[Series, Series] | None:
+    """Return the water and the fat images of a Dixon series in the anatomy's frame of reference;
+    None where the study has no such pair on one grid."""
+    usable = [
+        series
+        for series in study.series
+        if series.refusal is None
+        and series.grid is not None
+        and series.frame_of_reference_uid == anatomy.frame_of_reference_uid
+        and _why_not_axial(series) is None
+    ]
+    for water in (one for one in usable if _dixon_water(one, config.series_words)):
+        for fat in (one for one in usable if _dixon_fat(one, config.series_words)):
+            if fat.series_uid != water.series_uid and _share_grid(water, fat):
+                return water, fat
+    return None
+
+
+def _share_grid(first: Series, second: Series) -> bool:
+    assert first.grid is not None
+    assert second.grid is not None
+    return first.grid.shape == second.grid.shape and np.allclose(
+        first.grid.affine, second.grid.affine, atol=1e-3
+    )
+
+
+def _dixon_fat(series: Series, words: SeriesWords) -> str | None:
+    """Return the evidence that a series is the fat image of a Dixon method: its image type, or
+    words such as ``mDixon fat``."""
+    if find_word(series, words.dixon) and find_word(series, DIXON_FAT_WORDS):
+        return "Dixon fat in the description"
+    return _fat_only(series)
 
 
 def _first(

@@ -99,15 +99,15 @@ def lies_in_marrow_or_fat(value: SliceValue, number: int, volume: Volume) -> boo
     if index is None:
         return False
     near, around = _pixels_around(volume, index, value.points_mm[number])
-    levels = tissue_levels(around)
-    if near.size == 0 or levels is None:
+    if near.size == 0:
         return False
     darkest, middle = float(near.min()), float(np.median(near))
-    return (
-        darkest > DARK * levels.muscle
-        and middle > BRIGHT * levels.muscle
-        and darkest > NOTCH * middle
-    )
+    if not darkest > NOTCH * middle:  # cortex or tendon is there, as mostly: levels cost more
+        return False
+    levels = tissue_levels(around)
+    if levels is None:
+        return False
+    return darkest > DARK * levels.muscle and middle > BRIGHT * levels.muscle
 
 
 def tissue_levels(pixels: Pixels) -> Levels | None:

@@ -4,6 +4,7 @@ The names are fixed by the project's contract.  Members are strings, so they ser
 themselves.
 """
 
+import math
 from enum import StrEnum
 from typing import Final
 
@@ -57,6 +58,8 @@ class Role(StrEnum):
 
     ANATOMY = "anatomy"
     FLUID_SENSITIVE = "fluid_sensitive"
+    DIXON_WATER = "dixon_water"
+    DIXON_FAT = "dixon_fat"
 
 
 class MeasurementName(StrEnum):
@@ -69,6 +72,9 @@ class MeasurementName(StrEnum):
     QUADRATUS_FEMORIS_OEDEMA_FRACTION = "quadratus_femoris_oedema_fraction"
     QUADRATUS_FEMORIS_OEDEMA_LARGEST_FRACTION = "quadratus_femoris_oedema_largest_fraction"
     QUADRATUS_FEMORIS_OEDEMA_VOLUME_ML = "quadratus_femoris_oedema_volume_ml"
+    QUADRATUS_FEMORIS_OEDEMA_CRANIOCAUDAL_EXTENT = "quadratus_femoris_oedema_craniocaudal_extent"
+    QUADRATUS_FEMORIS_PERIMUSCULAR_FRACTION = "quadratus_femoris_perimuscular_fraction"
+    QUADRATUS_FEMORIS_FAT_FRACTION = "quadratus_femoris_fat_fraction"
     QUADRATUS_FEMORIS_AREA_MM2 = "quadratus_femoris_area_mm2"
     QUADRATUS_FEMORIS_VOLUME_ML = "quadratus_femoris_volume_ml"
     HAMSTRING_TENDON_AREA_MM2 = "hamstring_tendon_area_mm2"
@@ -77,6 +83,9 @@ class MeasurementName(StrEnum):
     INTERTUBEROUS_DISTANCE = "intertuberous_distance"
     SIDE_DIFFERENCE_ISCHIOFEMORAL_SPACE = "side_difference_ischiofemoral_space"
     SIDE_DIFFERENCE_QUADRATUS_FEMORIS_SPACE = "side_difference_quadratus_femoris_space"
+    SIDE_RATIO_QUADRATUS_FEMORIS_SIGNAL = "side_ratio_quadratus_femoris_signal"
+    SIDE_DIFFERENCE_QUADRATUS_FEMORIS_AREA = "side_difference_quadratus_femoris_area"
+    SIDE_DIFFERENCE_QUADRATUS_FEMORIS_VOLUME = "side_difference_quadratus_femoris_volume"
     SIDE_DIFFERENCE_LESSER_TROCHANTER_DIRECTION = "side_difference_lesser_trochanter_direction"
 
 
@@ -86,6 +95,7 @@ class FindingName(StrEnum):
     ISCHIOFEMORAL_SPACE_NARROWING = "ischiofemoral_space_narrowing"
     QUADRATUS_FEMORIS_SPACE_NARROWING = "quadratus_femoris_space_narrowing"
     QUADRATUS_FEMORIS_OEDEMA = "quadratus_femoris_oedema"
+    QUADRATUS_FEMORIS_FATTY_INFILTRATION = "quadratus_femoris_fatty_infiltration"
 
 
 class Status(StrEnum):
@@ -130,7 +140,22 @@ def spoken(text: str) -> str:
 def printed(value: float, unit: str) -> str:
     """Return a value with the decimals of its unit, without the unit: ``printed(12.34, "mm")`` is
     ``"12.3"``."""
-    text = f"{value:.{DECIMALS[unit]}f}"
+    return printed_to(value, DECIMALS[unit])
+
+
+def decimals_supported(unit: str, sd: float) -> int:
+    """Return the decimals that a value is printed with, negative for tens: those of its unit, fewer
+    where the last of them would lie beyond two significant digits of its standard deviation, as
+    many as ever suffice (JCGM 100:2008, 7.2.6).  Lengths keep their 0.1 mm, at which they are
+    compared with cut-offs: two digits of an SD from 0.1 to 9.9 mm reach to it."""
+    if unit == "mm" or not sd > 0:
+        return DECIMALS[unit]
+    return min(DECIMALS[unit], 1 - math.floor(math.log10(sd)))
+
+
+def printed_to(value: float, decimals: int) -> str:
+    """Return a value with so many decimals, negative for tens, never ``-0``."""
+    text = f"{value:.{decimals}f}" if decimals >= 0 else f"{round(value, decimals):.0f}"
     return text.removeprefix("-") if float(text) == 0 else text
 
 

@@ -104,7 +104,7 @@ def dynamic_table(reports: Sequence[Report]) -> DynamicTable:
             f"more of one patient. Name the report.json of each position."
         )
     _refuse_repeats(reports)
-    _refuse_two_patients(reports)
+    refuse_two_patients(reports, "positions")
     reference = _reference(reports)
     ordered = sorted(reports, key=_place)
     return DynamicTable(
@@ -203,16 +203,23 @@ def _refuse_repeats(reports: Sequence[Report]) -> None:
             )
 
 
-def _refuse_two_patients(reports: Sequence[Report]) -> None:
+def refuse_two_patients(reports: Sequence[Report], command: str) -> None:
     """Refuse reports whose sexes, or ages for their dates, are not one patient's.  More cannot be
-    told: a report carries no patient."""
+    told: a report carries no patient.
+
+    Raises
+    ------
+    ConfigError
+        Names the ``command`` and what contradicts.
+    """
     sexes = {(report.patient_sex or "")[:1].upper() for report in reports} - {""}
     if len(sexes) > 1:
-        raise _two_patients("the reports state different sexes")
+        raise _two_patients(command, "the reports state different sexes")
     births = [birth for report in reports if (birth := _birth_year(report)) is not None]
     if births and max(births) - min(births) > AGE_SLACK_YEARS:
         raise _two_patients(
-            f"by ages and study dates, the births lie {max(births) - min(births):.0f} years apart"
+            command,
+            f"by ages and study dates, the births lie {max(births) - min(births):.0f} years apart",
         )
 
 
@@ -226,9 +233,9 @@ def _birth_year(report: Report) -> float | None:
     return scanned.toordinal() / DAYS_PER_YEAR - report.patient_age_years
 
 
-def _two_patients(what: str) -> ConfigError:
+def _two_patients(command: str, what: str) -> ConfigError:
     return ConfigError(
-        f"positions: {what}; reports of one patient were expected. Name the reports of one patient."
+        f"{command}: {what}; reports of one patient were expected. Name the reports of one patient."
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ifi_mri.cohort.positions import SPACES, DynamicTable, PositionRow
 from ifi_mri.errors import ConfigError, ReportError
 from ifi_mri.model import Position, Report
-from ifi_mri.reports import html_page, json_file, output_folder, words
+from ifi_mri.reports import csv_table, html_page, json_file, output_folder, words
 from ifi_mri.vocabulary import HipRotation, printed, spoken
 
 SCHEMA_VERSION: Final = "1.0"
@@ -25,9 +25,6 @@ COLUMNS: Final = (
     "interval_high_mm", "change_mm", "change_sd_mm", "change_low_mm", "change_high_mm",
     "mm_per_degree", "mm_per_degree_sd", "reason",
 )  # fmt: skip
-
-#: First characters that make a spreadsheet take a cell for a formula.
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 # --- in -----------------------------------------------------------------------------------------
@@ -103,7 +100,7 @@ def as_csv(table: DynamicTable) -> bytes:
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
     for row in table.rows:
-        writer.writerow({key: _cell(value) for key, value in _cells(row).items()})
+        writer.writerow({key: csv_table.cell(value) for key, value in _cells(row).items()})
     return text.getvalue().encode(errors="replace")
 
 
@@ -236,15 +233,3 @@ def _cells(row: PositionRow) -> dict[str, Any]:
         key: round(value, DECIMALS) + 0.0 if isinstance(value, float) else value
         for key, value in cells.items()
     }
-
-
-def _cell(value: object) -> str:
-    """Return a cell of a table, text that cannot be run as a formula."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return repr(value)
-    text = str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text

@@ -159,13 +159,17 @@ def youden(hips: Hips) -> tuple[float, float, float]:
     return float(cutoffs[chosen]), float(sensitivity[chosen]), float(specificity[chosen])
 
 
-def best_cutoff(hips: Hips, draws: int = BOOTSTRAP_DRAWS, seed: int = 0) -> BestCutoff:
-    """Return Youden's cut-off; intervals are the middle 95 % over draws of patients with
-    replacement, each with all of its hips."""
-    found = np.asarray([youden(drawn) for drawn in _draws(hips, draws, seed)])
+def best_cutoff(hips: Hips, draws: Sequence[Hips]) -> BestCutoff:
+    """Return Youden's cut-off; intervals are the middle 95 % over draws of patients."""
+    found = np.asarray([youden(drawn) for drawn in draws])
     low, high = np.percentile(found, [2.5, 97.5], axis=0)
     at = [Interval(*three) for three in zip(youden(hips), low.tolist(), high.tolist(), strict=True)]
-    return BestCutoff(at[0], at[1], at[2], n_draws=len(found))
+    return BestCutoff(
+        at[0],
+        _never_certain(at[1], hips.patient[hips.affected]),
+        _never_certain(at[2], hips.patient[~hips.affected]),
+        n_draws=len(found),
+    )
 
 
 def at_cutoff(hips: Hips, cutoff_mm: float, prevalence: float) -> AtCutoff:
@@ -194,28 +198,42 @@ def at_cutoff(hips: Hips, cutoff_mm: float, prevalence: float) -> AtCutoff:
     )
 
 
-def intervals_at(
-    hips: Hips, cutoff_mm: float, draws: int = BOOTSTRAP_DRAWS, seed: int = 0
-) -> tuple[Interval, Interval]:
-    """Return sensitivity and specificity of a cut-off with intervals from drawing patients."""
+def intervals_at(hips: Hips, cutoff_mm: float, draws: Sequence[Hips]) -> tuple[Interval, Interval]:
+    """Return sensitivity and specificity of a cut-off; intervals are the middle 95 % over draws of
+    patients."""
     found = []
-    for drawn in _draws(hips, draws, seed):
+    for drawn in draws:
         positive = drawn.distance_mm <= cutoff_mm
         found.append((positive[drawn.affected].mean(), (~positive[~drawn.affected]).mean()))
     low, high = np.percentile(np.asarray(found), [2.5, 97.5], axis=0)
     here = at_cutoff(hips, cutoff_mm, 0.5)
+    sensitivity = Interval(here.sensitivity, float(low[0]), float(high[0]))
+    specificity = Interval(here.specificity, float(low[1]), float(high[1]))
     return (
-        Interval(here.sensitivity, float(low[0]), float(high[0])),
-        Interval(here.specificity, float(low[1]), float(high[1])),
+        _never_certain(sensitivity, hips.patient[hips.affected]),
+        _never_certain(specificity, hips.patient[~hips.affected]),
     )
+
+
+def _never_certain(share: Interval, patients: npt.NDArray[np.intp]) -> Interval:
+    """Return Wilson's interval (J Am Stat Assoc 1927;22:209), patients counted once, for a share of
+    none or all: every draw repeats it, and the draws alone would call it certain."""
+    if 0 < share.value < 1:
+        return share
+    from statsmodels.stats.proportion import proportion_confint  # type: ignore[import-untyped]
+
+    n = len(np.unique(patients))
+    low, high = proportion_confint(round(share.value) * n, n, method="wilson")
+    return Interval(share.value, min(share.low, float(low)), max(share.high, float(high)))
 
 
 def _share(wanted: float, other: float) -> float | None:
     return wanted / (wanted + other) if wanted + other > 0 else None
 
 
-def _draws(hips: Hips, draws: int, seed: int) -> "list[Hips]":
-    """Return samples of patients with replacement; one without both groups is drawn again."""
+def drawn_patients(hips: Hips, draws: int = BOOTSTRAP_DRAWS, seed: int = 0) -> list[Hips]:
+    """Return samples of patients with replacement, each with all of its hips; one without both
+    groups is drawn again."""
     random = np.random.default_rng(seed)
     order = np.argsort(hips.patient, kind="stable")
     starts = np.searchsorted(hips.patient[order], np.arange(int(hips.patient.max()) + 2))

@@ -3,7 +3,8 @@
 Each module that `MODULES` names is one format and offers the same few names (`LandmarkFormat`); a
 new format is one new file and its name there.  What the formats share: labels and what they mean
 (`labels`, `landmarks_of_markups`), the shape of each structure (`shapes`), frames (`positions`),
-strict text and JSON (`text_files`, `delimited`).  `check` asks whether landmarks and images
+strict text and JSON (`text_files`, `delimited`).  Label maps (`LABEL_FORMATS`) become outlines and
+spaces from bones (`label_masks`, `with_label_maps`).  `check` asks whether landmarks and images
 belong together (`belonging`).
 """
 
@@ -14,11 +15,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
-from ifi_mri.errors import LandmarkError, LandmarkFormatError
+from ifi_mri.errors import ConfigError, LandmarkError, LandmarkFormatError
 from ifi_mri.files import write_atomically
+from ifi_mri.landmarks import label_masks
 from ifi_mri.landmarks.belonging import check
 from ifi_mri.landmarks.contents import describe, what_is_there
-from ifi_mri.landmarks.merging import choose
+from ifi_mri.landmarks.label_tables import LabelTable
+from ifi_mri.landmarks.on_images import on_images
+from ifi_mri.landmarks.proposing import attributed
 from ifi_mri.landmarks.shapes import AREAS
 from ifi_mri.landmarks.text_files import (
     is_dicom,
@@ -29,22 +33,24 @@ from ifi_mri.landmarks.text_files import (
     read_whole,
     shown,
 )
+from ifi_mri.landmarks.with_label_maps import choose, of_label_map, placed_on, tables_used
 from ifi_mri.model import Landmark, LandmarkSet
 from ifi_mri.vocabulary import LandmarkName, Side
 
 __all__ = [
-    "MODULES", "LandmarkFormat", "check", "choose", "describe", "formats", "formats_sentence",
-    "not_kept", "read", "read_all", "read_sets", "schema", "template", "what_is_there", "write",
-    "write_template",
+    "LABEL_FORMATS", "MODULES", "LandmarkFormat", "attributed", "check", "choose", "describe",
+    "formats", "formats_sentence", "not_kept", "on_images", "placed_on", "read", "read_all",
+    "read_sets", "schema", "tables_used", "template", "what_is_there", "write", "write_template",
 ]  # fmt: skip
 
 #: The formats, in the order in which they are asked whether a file is theirs.
-MODULES = ("native_json", "slicer_markups", "slicer_fcsv", "points_table")
+MODULES = ("native_json", "slicer_markups", "slicer_fcsv", "points_table", "dicom_sr")
 
-#: Images, which may be label maps.
-_IMAGE_SUFFIXES: Final = (
-    ".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".img", ".hdr", ".dcm",
-)  # fmt: skip
+#: Formats of label maps, in which a number in every voxel says what lies there.
+LABEL_FORMATS = ("nifti_labels", "metaimage", "nrrd_file", "dicom_seg")
+
+#: Images in formats that are not read as label maps.
+_IMAGE_SUFFIXES: Final = (".mgz", ".img", ".hdr", ".dcm")
 
 #: Slicer's annotations before 2020 (rulers and the like); they carry no structure.
 _OLD_ANNOTATIONS: Final = ".acsv"
@@ -53,8 +59,9 @@ _OLD_ANNOTATIONS: Final = ".acsv"
 class LandmarkFormat(Protocol):
     """What the module of a format offers.
 
-    ``SUFFIXES`` are endings of its files' names; ``KEEPS`` the fields of `LandmarkSet` (and
-    ``sop_instance_uid``) that survive writing and reading back.
+    ``SUFFIXES`` are endings of its files' names (none: it is told by its content, and only read);
+    ``KEEPS`` the fields of `LandmarkSet` (and ``sop_instance_uid``, ``pixel_mm``) that survive
+    writing and reading back.
     """
 
     NAME: str
@@ -87,26 +94,31 @@ def read(
     case_id: str | None = None,
     reader: str | None = None,
     read: int | None = None,
-    label_table: object = None,
+    label_table: LabelTable | Path | str | None = None,
 ) -> LandmarkSet:
     """Return the landmarks of a file, or of a folder of files, in patient LPS mm.
 
     Parameters
     ----------
     path : pathlib.Path or str
-        A file of any format, or a folder whose landmark files are merged; hidden files, other
-        files and folders inside it are ignored.
+        A file of any format, or a folder whose landmark files are merged; hidden files, label
+        maps, other files and folders inside it are ignored.
     case_id, reader, read : str, str and int, optional
         Choose from a file that holds several readings.
-    label_table : object, optional
-        What the values of a label map mean; label maps are not read yet.
+    label_table : LabelTable, pathlib.Path or str, optional
+        What the numbers of a label map mean: a preset's id or a TOML file.  Needed unless the map
+        itself names its structures.
 
     Returns
     -------
     LandmarkSet
+        Outlines from a label map lie on its own axial slices; `placed_on` cuts them on those of a
+        series, as `ifi_mri.analyse` does.
 
     Raises
     ------
+    ConfigError
+        The label table is not known or wrong, or there is no label map that it could be for.
     LandmarkError
         The path cannot be read.
     LandmarkFormatError
@@ -123,21 +135,31 @@ def read_all(
     case_id: str | None = None,
     reader: str | None = None,
     read: int | None = None,
-    label_table: object = None,  # noqa: ARG001 - label maps are not read yet
+    label_table: LabelTable | Path | str | None = None,
 ) -> LandmarkSet:
     """Return the landmarks of several files or folders as one set; see `read`."""
-    sets = [one for path in paths for one in read_sets(path)]
-    if not sets:
+    named_paths = [Path(path) for path in paths]
+    if not named_paths:
         raise LandmarkError("no landmark file was named. Name one.")
+    label_maps = [path for path in named_paths if _is_label_map(path)]
+    if label_table is not None and not label_maps:
+        raise ConfigError(
+            f"label table {shown(getattr(label_table, 'id', str(label_table)))}: none of the "
+            "landmark files is a label map. Leave it out, or name the label map."
+        )
+    sets = [one for path in named_paths for one in read_sets(path, label_table=label_table)]
     landmarks = choose(sets, case_id=case_id, reader=reader, read=read)
-    if not landmarks.landmarks and not landmarks.observations:
+    drawn = landmarks.landmarks or landmarks.image_marks
+    if not drawn and not landmarks.observations and not label_maps:
         raise LandmarkFormatError(
             f"{named(landmarks.sources[0])}: holds no landmarks. Place some and save it again."
         )
     return landmarks
 
 
-def read_sets(path: Path | str) -> list[LandmarkSet]:
+def read_sets(
+    path: Path | str, *, label_table: LabelTable | Path | str | None = None
+) -> list[LandmarkSet]:
     """Return every landmark set of a file or folder as it stands: not chosen from, not merged.
 
     For callers that read a table of many cases once; `choose` takes one reading from it.
@@ -145,8 +167,14 @@ def read_sets(path: Path | str) -> list[LandmarkSet]:
     path = Path(path)
     if is_folder(path):
         return _sets_in_folder(path)
+    if _is_label_map(path):
+        return [of_label_map(label_masks.read(path, label_table))]
     head = read_head(path)
     return list(_read_with(_format_of(path, head), path))
+
+
+def _is_label_map(path: Path) -> bool:
+    return not is_folder(path) and label_masks.is_label_map(path, read_head(path))
 
 
 def _sets_in_folder(folder: Path) -> list[LandmarkSet]:
@@ -181,12 +209,10 @@ def _claimed_in(folder: Path) -> list[tuple[Path, LandmarkFormat]]:
 
 
 def _format_of(path: Path, head: bytes) -> LandmarkFormat:
-    if is_dicom(head):
-        raise _refusal(path, head)
     for form in formats():
         if form.claims(path, head):
             return form
-    by_name = _format_by_name(path)
+    by_name = None if is_dicom(head) else _format_by_name(path)
     if by_name is None:
         raise _refusal(path, head)
     return by_name
@@ -217,9 +243,9 @@ def _refusal(path: Path, head: bytes) -> LandmarkFormatError:
     """Return the error for a file of no format that is read."""
     name = path.name.lower()
     if is_dicom(head):
-        what = "is a DICOM file; landmarks in DICOM SR or SEG are not read yet"
+        what = "is a DICOM file, but neither a structured report nor a segmentation"
     elif name.endswith(_IMAGE_SUFFIXES):
-        what = "is an image; label maps are not read yet"
+        what = "is an image in a format that label maps are not read from"
     elif name.endswith(_OLD_ANNOTATIONS):
         what = "is an annotation of an old Slicer; save it as a line or point list (.mrk.json)"
     else:
@@ -229,8 +255,14 @@ def _refusal(path: Path, head: bytes) -> LandmarkFormatError:
 
 def formats_sentence() -> str:
     """Return the sentence that says which formats are read."""
-    listed = ", ".join(f"{form.NAME} ({', '.join(form.SUFFIXES)})" for form in formats())
-    return f"Landmarks are read from {listed}, or a folder of these."
+    listed = ", ".join(
+        f"{form.NAME} ({', '.join(form.SUFFIXES)})" if form.SUFFIXES else form.NAME
+        for form in formats()
+    )
+    return (
+        f"Landmarks are read from {listed}, or a folder of these, and from label maps "
+        f"({', '.join(label_masks.SUFFIXES)}, DICOM SEG)."
+    )
 
 
 # --- writing ------------------------------------------------------------------------------------
@@ -253,6 +285,11 @@ def write(landmarks: LandmarkSet, path: Path | str) -> list[Path]:
     """
     path = Path(path)
     form = _format_to_write(path)
+    if landmarks.image_marks:
+        raise LandmarkError(
+            f"{named(landmarks.sources[0])}: its lines are in the pixels of images, which only "
+            "their study can place in mm. Name the study with --study."
+        )
     if not landmarks.landmarks and "observations" not in form.KEEPS:
         raise LandmarkError(f"{named(path)}: there are no landmarks to write. Read some first.")
     files = form.write(landmarks, path)
@@ -274,9 +311,11 @@ def write(landmarks: LandmarkSet, path: Path | str) -> list[Path]:
 def not_kept(landmarks: LandmarkSet, path: Path | str) -> tuple[str, ...]:
     """Return what a landmark set states and the format of ``path`` cannot hold, by field name."""
     keeps = _format_to_write(Path(path)).KEEPS | {"landmarks", "sources"}
-    stated = [field.name for field in fields(landmarks) if getattr(landmarks, field.name)]
+    stated = [field.name for field in fields(LandmarkSet) if getattr(landmarks, field.name)]
     if any(mark.sop_instance_uid for mark in landmarks.landmarks):
         stated.append("sop_instance_uid")
+    if any(mark.pixel_mm for mark in landmarks.landmarks):
+        stated.append("pixel_mm")
     return tuple(name for name in stated if name not in keeps)
 
 

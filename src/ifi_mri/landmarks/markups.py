@@ -1,5 +1,6 @@
 """Labelled points, lines and curves as viewers draw them: the nouns that Slicer's formats share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -56,3 +57,11 @@ class Markup:
     name: str = ""
     where: str = ""
     file: Path | None = None
+
+
+def markup_of(label: str, points: Sequence[Point], closed: bool, where: str) -> Markup:
+    """Return what was drawn under one label as a markup: a point, a line of two, an outline."""
+    kinds = {1: Kind.POINTS, 2: Kind.LINE}
+    kind = Kind.CLOSED_CURVE if closed else kinds.get(len(points), Kind.CURVE)
+    placed = tuple(ControlPoint(label if kind is Kind.POINTS else "", point) for point in points)
+    return Markup(kind, placed, name=label, where=where)

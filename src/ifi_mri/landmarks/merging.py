@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from ifi_mri import geometry
 from ifi_mri.errors import LandmarkFormatError, LandmarkMismatchError
 from ifi_mri.landmarks.text_files import named, shown
 from ifi_mri.model import Landmark, LandmarkSet, Observation
@@ -23,6 +24,9 @@ _IDENTITY: Final = {
 _STATUSES: Final = ("draft", "proposed", "final")
 
 _MOST_LISTED: Final = 10
+
+#: Formats round positions; a reader's points are no nearer to an outline than this by chance, mm.
+ON_OUTLINE_MM: Final = 0.002
 
 #: Oedema is graded 0 to 3 (design, decision 8).
 HIGHEST_GRADE: Final = 3
@@ -63,7 +67,8 @@ def choose(
 
 
 def merged(sets: Sequence[LandmarkSet]) -> LandmarkSet:
-    """Return sets of one reading as one; landmarks that two of them state alike count once.
+    """Return sets of one reading as one; landmarks that two of them state alike count once, and a
+    point on an outline of its own structure not at all.
 
     Raises
     ------
@@ -77,11 +82,12 @@ def merged(sets: Sequence[LandmarkSet]) -> LandmarkSet:
     statuses = [one.status for one in sets if one.status]
     times = {one.placed_at for one in sets if one.placed_at}
     return LandmarkSet(
-        landmarks=_once(mark for one in sets for mark in one.landmarks),
+        landmarks=_without_implied(_once(mark for one in sets for mark in one.landmarks)),
         observations=agreed_observations(sets),
         status=min(statuses, key=_STATUSES.index) if statuses else None,
         placed_at=times.pop() if len(times) == 1 else None,
         sources=tuple(dict.fromkeys(source for one in sets for source in one.sources)),
+        image_marks=tuple(dict.fromkeys(mark for one in sets for mark in one.image_marks)),
         **identity,  # type: ignore[arg-type]
     )
 
@@ -131,6 +137,29 @@ def _once(landmarks: Iterable[Landmark]) -> tuple[Landmark, ...]:
         if key not in kept or kept[key].sop_instance_uid is None:
             kept[key] = mark
     return tuple(kept.values())
+
+
+def _without_implied(landmarks: tuple[Landmark, ...]) -> tuple[Landmark, ...]:
+    """Return landmarks without points on an outline of the same structure.
+
+    A report's line between two outlines has its ends on them.  Read back as points of their own
+    they would say nothing new of the spaces, but pass for a cortex marked by points elsewhere.
+    """
+    outlines = [mark for mark in landmarks if len(mark.points_mm) > 1]
+    return tuple(
+        mark
+        for mark in landmarks
+        if len(mark.points_mm) != 1 or not any(_lies_on(mark, outline) for outline in outlines)
+    )
+
+
+def _lies_on(point: Landmark, outline: Landmark) -> bool:
+    if (point.name, point.side) != (outline.name, outline.side):
+        return False
+    closest = geometry.closest_in_space(
+        point.points_mm, outline.points_mm, second_closed=outline.closed
+    )
+    return closest.distance_mm <= ON_OUTLINE_MM
 
 
 def _refuse_several(sets: Sequence[LandmarkSet]) -> None:

@@ -8,6 +8,7 @@ left out.  ``ifi-mri schema landmarks`` prints the JSON Schema.
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -30,7 +31,7 @@ LARGEST_BYTES: Final = LARGEST_CASE_BYTES
 KEEPS: Final = frozenset(
     {
         "study_uid", "series_uid", "frame_of_reference_uid", "reader", "read", "placed_at",
-        "status", "case_id", "observations", "sop_instance_uid",
+        "status", "case_id", "observations", "sop_instance_uid", "pixel_mm",
     }
 )  # fmt: skip
 
@@ -66,6 +67,8 @@ class NativeLandmark(_Strict):
     points_mm: Annotated[list[Position], Field(min_length=1)]
     closed: StrictBool = False
     sop_instance_uid: Uid | None = None
+    pixel_mm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Pixel size of the label map that the outline was taken from."""
 
 
 class NativeObservation(_Strict):
@@ -137,9 +140,10 @@ def _landmark(mark: NativeLandmark, system: CoordinateSystem, where: str) -> Lan
         positions.point_mm(position, system, f"{where} ({mark.side} {mark.name})")
         for position in mark.points_mm
     ]
-    return checked_landmark(
+    placed = checked_landmark(
         mark.name, mark.side, points_mm, mark.closed, where, mark.sop_instance_uid
     )
+    return replace(placed, pixel_mm=mark.pixel_mm)
 
 
 def _refuse_unfilled(raw: dict[str, Any], source: Path) -> None:
@@ -174,6 +178,7 @@ def write(landmarks: LandmarkSet, path: Path) -> dict[Path, bytes]:
             "points_mm": mark.points_mm,
             "closed": mark.closed,
             "sop_instance_uid": mark.sop_instance_uid,
+            **({} if mark.pixel_mm is None else {"pixel_mm": mark.pixel_mm}),
         }
         for mark in landmarks.landmarks
     ]

@@ -76,8 +76,8 @@ def _check_one_hip(landmarks: LandmarkSet) -> None:
             raise LandmarkMismatchError(
                 f"{files_of(landmarks)}: the {words_of(marks[0])} (x = {right_mm:.1f} mm in LPS) "
                 f"and the {words_of(marks[-1])} (x = {left_mm:.1f} mm) lie "
-                f"{left_mm - right_mm:.1f} mm apart across the body, at most {WIDEST_HIP_MM:.0f} mm was expected in one hip. "
-                "Check for a landmark that is named for the wrong side."
+                f"{left_mm - right_mm:.1f} mm apart across the body, at most {WIDEST_HIP_MM:.0f} "
+                "mm was expected in one hip. Check for a landmark that is named for the wrong side."
             )
 
 

@@ -12,12 +12,12 @@ Follows Slicer's markups schema 1.0.x and what vtkMRMLMarkupsJsonStorageNode doe
 Stored measurements are for display and are not read.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from ifi_mri import slicer_file
 from ifi_mri.errors import LandmarkFormatError
 from ifi_mri.landmarks import positions
 from ifi_mri.landmarks.landmarks_of_markups import landmarks_of
@@ -26,16 +26,12 @@ from ifi_mri.landmarks.markups_of_landmarks import markups_of
 from ifi_mri.landmarks.positions import CoordinateSystem
 from ifi_mri.landmarks.text_files import LARGEST_CASE_BYTES, as_json, shown
 from ifi_mri.model import LandmarkSet
+from ifi_mri.slicer_file import SCHEMA as SCHEMA
 
 NAME: Final = "Slicer markups"
 SUFFIXES: Final = (".mrk.json",)
 LARGEST_BYTES: Final = LARGEST_CASE_BYTES
 KEEPS: Final[frozenset[str]] = frozenset()
-
-SCHEMA: Final = (
-    "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/"
-    "Schema/markups-schema-v1.0.3.json#"
-)
 
 #: What Slicer itself accepts, any case (ACCEPTED_MARKUPS_SCHEMA_REGEX).
 _ACCEPTED_SCHEMA: Final = re.compile(
@@ -51,9 +47,6 @@ _STATUSES: Final[dict[str, PositionStatus]] = {
     "undefined": "undefined",
     "missing": "missing",
 }
-
-#: The orientation Slicer gives every point by default: the axes of RAS, said in LPS.
-_ORIENTATION: Final = [-1.0, -0.0, -0.0, -0.0, -1.0, -0.0, 0.0, 0.0, 1.0]
 
 
 def claims(path: Path, head: bytes) -> bool:
@@ -192,38 +185,12 @@ def write(landmarks: LandmarkSet, path: Path) -> dict[Path, bytes]:
 
 def render(markups: Iterable[Markup]) -> bytes:
     """Return a markups file, in LPS mm; numbers keep their full precision."""
-    content = {"@schema": SCHEMA, "markups": [_entry(markup) for markup in markups]}
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    return slicer_file.render(_entry(markup) for markup in markups)
 
 
 def _entry(markup: Markup) -> dict[str, Any]:
-    return {
-        "type": markup.kind.value,
-        "name": markup.name,
-        "coordinateSystem": "LPS",
-        "coordinateUnits": "mm",
-        "locked": False,
-        "fixedNumberOfControlPoints": False,
-        "labelFormat": "%N-%d",
-        "lastUsedControlPointNumber": len(markup.points),
-        "controlPoints": [
-            _point_entry(point, number) for number, point in enumerate(markup.points, start=1)
-        ],
-        "measurements": [],
-    }
-
-
-def _point_entry(point: ControlPoint, number: int) -> dict[str, Any]:
-    position = {} if point.position_mm is None else {"position": list(point.position_mm)}
-    return {
-        "id": str(number),
-        "label": point.label,
-        "description": point.description,
-        "associatedNodeID": "",
-        **position,
-        "orientation": _ORIENTATION,
-        "selected": True,
-        "locked": False,
-        "visibility": True,
-        "positionStatus": point.status,
-    }
+    points = [
+        slicer_file.control_point(point.label, point.position_mm, point.description, point.status)
+        for point in markup.points
+    ]
+    return slicer_file.markup(markup.kind.value, markup.name, points)

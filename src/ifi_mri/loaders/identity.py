@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from ifi_mri.config import SeriesWords
@@ -51,6 +52,8 @@ _TERMS: Final = frozenset(
 
 def _folded(text: str) -> str:
     """Return a text without case and accents."""
+    if text.isascii():
+        return text.lower()
     apart = unicodedata.normalize("NFKD", text.casefold().translate(_PLAIN))
     bare = "".join(c for c in apart if not unicodedata.combining(c))
     return unicodedata.normalize("NFC", bare)
@@ -62,6 +65,7 @@ def _spellings(text: str) -> frozenset[str]:
     return frozenset({_folded(text), _folded(spelled_out)}) - {""}
 
 
+@lru_cache(maxsize=8)  # asked for with every text of every header
 def _vocabulary(words: SeriesWords) -> frozenset[str]:
     phrases = (phrase for group in words.model_dump().values() for phrase in group)
     return _TERMS | {word for phrase in phrases for word in _WORD.findall(_folded(phrase))}

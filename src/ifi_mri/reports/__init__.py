@@ -3,22 +3,33 @@
 A format's module offers ``NAME`` (what ``--formats`` calls it), ``FILE_NAME`` and
 ``render(report, study, open_volume) -> bytes``.  A new one is a new file and its name in
 ``MODULES``.  Formats only lay out: every number and sentence about the case is in the `Report`.
+What a person may choose about a format are further keyword arguments of its ``render``.  A format
+of several files, whose ``FILE_NAME`` is a pattern, also offers ``render_files(report)``, which
+returns their bytes by name; one that is made from the file of another offers that file's name as
+``FROM`` and ``render_from(content, report)``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
+from typing import Any, Final
 
 from ifi_mri.errors import ReportError
 from ifi_mri.model import OpenVolume, Report, Study
 from ifi_mri.reports import output_folder
 
-MODULES = ("json_file", "html_page", "text_impression", "csv_table")
+MODULES = (
+    "json_file", "html_page", "text_impression", "csv_table", "dicom_sr", "dicom_seg",
+    "fhir_bundle", "slicer_markups", "pdf_file", "dicom_pdf", "dicom_capture",
+)  # fmt: skip
 
 #: What a case that failed leaves behind: for programs, for people.
 FAILURE_FILES = ("error.json", "error.html")
+
+#: Choices by format; none.
+NO_OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
 
 __all__ = ("MODULES", "check_formats", "render", "write", "write_error")
 
@@ -52,12 +63,14 @@ def write(
     folder: Path,
     formats: Sequence[str],
     open_volume: OpenVolume,
+    options: Mapping[str, Mapping[str, Any]] = NO_OPTIONS,
 ) -> list[Path]:
     """Write a report into a folder and return the paths of its files, in the order of the formats.
 
-    Everything is rendered before anything is written.  Nothing that lies in the folder is lost: a
-    file with the same name and other content, and the error files of an earlier attempt, move to
-    ``previous/``.
+    Everything is rendered before anything is written; a format that has nothing to say of this case
+    (no outline to segment) writes no file.  Nothing that lies in the folder is lost: a file with
+    the same name and other content, files of an earlier report in formats that are not asked for
+    now, and the error files of an earlier attempt, move to ``previous/``.
 
     Parameters
     ----------
@@ -70,18 +83,41 @@ def write(
         Names of formats; a name given twice counts once.
     open_volume : callable
         Loads the slices that the pictures show.
+    options : mapping of str to mapping
+        By the name of a format, further keyword arguments of its ``render``.
 
     Raises
     ------
     ReportError
         A format is not known, the report cannot be rendered, or the folder cannot be written.
     """
-    check_formats(formats)
-    modules = [_modules()[name] for name in dict.fromkeys(formats)]
-    files = {m.FILE_NAME: m.render(report, study, open_volume) for m in modules}
-    written = output_folder.write(folder, files)
+    files = rendered(report, study, formats, open_volume, options)
+    written = output_folder.write(folder, files, [m.FILE_NAME for m in _modules().values()])
     output_folder.set_aside(folder, FAILURE_FILES)
     return written
+
+
+def rendered(
+    report: Report,
+    study: Study,
+    formats: Sequence[str],
+    open_volume: OpenVolume,
+    options: Mapping[str, Mapping[str, Any]] = NO_OPTIONS,
+) -> dict[str, bytes]:
+    """Return the files of a report by name, in the order of the formats; parameters and errors are
+    those of `write`."""
+    check_formats(formats)
+    made: dict[str, bytes | None] = {}
+    for module in (_modules()[name] for name in dict.fromkeys(formats)):
+        source = made.get(getattr(module, "FROM", ""))
+        if hasattr(module, "render_files"):
+            made |= module.render_files(report)
+        elif source is not None:
+            made[module.FILE_NAME] = module.render_from(source, report)
+        else:
+            chosen = options.get(module.NAME, {})
+            made[module.FILE_NAME] = module.render(report, study, open_volume, **chosen)
+    return {name: content for name, content in made.items() if content is not None}
 
 
 def write_error(

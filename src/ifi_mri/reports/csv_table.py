@@ -27,6 +27,9 @@ COLUMNS: Final = (
     "sd",
     "interval_low",
     "interval_high",
+    "bias",
+    "reader_value",
+    "refined_ends",
     "n_slices",
     "reason",
     "finding",
@@ -60,7 +63,7 @@ def render(report: Report, study: Study, open_volume: OpenVolume) -> bytes:  # n
     writer.writerow(COLUMNS)
     for result in words.results(report):
         cells = _case(report) | _result(result) | _finding(report, result)
-        writer.writerow([_cell(cells.get(column)) for column in COLUMNS])
+        writer.writerow([cell(cells.get(column)) for column in COLUMNS])
     return table.getvalue().encode(errors="replace")
 
 
@@ -80,19 +83,34 @@ def _result(result: Measurement | NotMeasured) -> dict[str, Cell]:
     cells: dict[str, Cell] = {"side": result.side or BOTH_SIDES, "measurement": result.name}
     if isinstance(result, NotMeasured):
         return cells | {"status": "not measured", "reason": result.reason}
+    return cells | measured(result)
+
+
+def measured(result: Measurement) -> dict[str, Cell]:
+    """Return the cells of a measurement that was taken, without whose and which it is."""
     low, high = result.interval_95
-    return cells | {
+    return {
         "status": "measured",
         "value": result.value,
         "unit": result.unit,
         "sd": result.sd,
         "interval_low": low,
         "interval_high": high,
+        "bias": result.bias,
+        "reader_value": result.reader_value,
+        "refined_ends": _refined_ends(result),
         "n_slices": result.n_slices,
         "series_uid": result.series_uid,
         "sop_instance_uid": result.sop_instance_uid,
         "method": result.method,
     }
+
+
+def _refined_ends(result: Measurement) -> int | None:
+    """Return how many ends lie on edges found in the picture; None where none was looked for."""
+    if not result.refined_ends:
+        return None
+    return sum(end.is_refined for end in result.refined_ends)
 
 
 def _finding(report: Report, result: Measurement | NotMeasured) -> dict[str, Cell]:
@@ -121,7 +139,7 @@ def _judgement(report: Report, result: Measurement | NotMeasured) -> Finding | N
     return None
 
 
-def _cell(value: Cell) -> str:
+def cell(value: Cell) -> str:
     """Return a cell: numbers as in ``report.json``, text that cannot be run as a formula."""
     if value is None:
         return ""
@@ -132,4 +150,5 @@ def _cell(value: Cell) -> str:
     if isinstance(value, int):
         return str(value)
     text = str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
+    runs = text.startswith(FORMULA_STARTS) or text.lstrip().startswith(FORMULA_STARTS)
+    return f"'{text}" if runs else text

@@ -1,22 +1,20 @@
-"""What the pictures of a report show: the spaces on their slices, the signal on its slice.
+"""What the pictures of a report show: the spaces on their slices; and how any figure is made.
 
 Everything is drawn from what the report holds, the same points that the numbers come from; only
 the grey values are read from the images again.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from ifi_mri import geometry
 from ifi_mri.errors import IfiMriError
 from ifi_mri.model import (
     FloatArray,
-    Landmark,
     Measurement,
     OpenVolume,
     Point,
@@ -27,15 +25,13 @@ from ifi_mri.model import (
     Volume,
 )
 from ifi_mri.reports import pictures, words
-from ifi_mri.reports.label_places import Box, Segment, Wanted
+from ifi_mri.reports.histogram import Histogram
+from ifi_mri.reports.label_places import Wanted
 from ifi_mri.reports.pictures import GreySlice, Panel
-from ifi_mri.vocabulary import LandmarkName, MeasurementName, Side
+from ifi_mri.vocabulary import MeasurementName, Side
 
 #: The distances that are drawn, in the order in which they are looked for.
 SPACES: Final = (MeasurementName.ISCHIOFEMORAL_SPACE, MeasurementName.QUADRATUS_FEMORIS_SPACE)
-
-#: The measurement whose slices know their threshold.
-SIGNAL: Final = MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION
 
 #: Width of the magnified part, mm: both ends and the muscle between them, the same on both sides
 #: so that they can be compared by eye; more only where a space is wider than this share of it.
@@ -48,11 +44,6 @@ TAGS: Final[dict[object, str]] = {str(k): tag for k, tag in words.LANDMARK_TAGS.
 #: What is shown around the signal outlines, mm.
 SIGNAL_MARGIN_MM: Final = 12.0
 
-#: Grey (0 black to 1 white) of the mean reference muscle in signal pictures.  A window tied to the
-#: reference, not to the slice, lets both sides and all slices be compared by eye: a quarter leaves
-#: room for signal up to four times as high.
-REFERENCE_GREY: Final = 0.25
-
 #: Height of the type as a share of the width: an overview is shown smaller than a detail.
 OVERVIEW_TYPE: Final = 0.058
 DETAIL_TYPE: Final = 0.042
@@ -63,7 +54,8 @@ SIGNAL_TYPE: Final = 0.054
 class Figure:
     """Pictures of one slice and what stands beneath them.
 
-    ``n_above`` and ``n_pixels`` count the voxels of a signal figure.
+    ``n_above`` and ``n_pixels`` count the voxels of a signal figure on its slice, ``histogram``
+    shows those of all slices.
     """
 
     kind: str
@@ -73,6 +65,7 @@ class Figure:
     panels: tuple[Panel, ...]
     n_above: int | None = None
     n_pixels: int | None = None
+    histogram: Histogram | None = None
 
 
 @dataclass(frozen=True)
@@ -92,15 +85,13 @@ MakeFigures: TypeAlias = Callable[[Report, Sequence[Measurement], Volume], list[
 
 
 def draw(report: Report, study: Study, open_volume: OpenVolume) -> Figures:
-    """Return every figure of a report.
+    """Return the figures of a report's spaces.
 
     Each series is opened once, for the slices that are shown.  A picture that cannot be made
     becomes a note: the numbers do not depend on it.
     """
     spaces = [m for m in report.measurements if m.name in SPACES]
-    signals = [m for m in report.measurements if m.name is SIGNAL]
-    kinds = ((spaces, _space_figures), (signals, _signal_figures))
-    return figures_of(report, study, open_volume, kinds)
+    return figures_of(report, study, open_volume, [(spaces, _space_figures)])
 
 
 def figures_of(
@@ -108,17 +99,27 @@ def figures_of(
     study: Study,
     open_volume: OpenVolume,
     kinds: Iterable[tuple[Sequence[Measurement], MakeFigures]],
+    points_of: Callable[[Measurement], Iterable[Point]] | None = None,
 ) -> Figures:
-    """Return the figures of measurements, each kind by its own maker."""
+    """Return the figures of measurements, each kind by its own maker.
+
+    ``points_of`` says which slices are opened: those that hold its points; None means the slice
+    that each measurement shows.
+    """
     figures: list[Figure] = []
     notes: list[str] = []
     for measured, make in kinds:
         for series_uid in dict.fromkeys(m.series_uid for m in measured):
             of_series = [m for m in measured if m.series_uid == series_uid]
             try:
-                volume = _open(report, study, series_uid, of_series, open_volume)
+                points = [
+                    point
+                    for m in of_series
+                    for point in (points_of(m) if points_of else m.points_mm)
+                ]
+                volume = open_volume(_series(report, study, series_uid), points)
                 figures += make(report, of_series, volume)
-            except _NoPicture as problem:
+            except NoPicture as problem:
                 notes.append(str(problem))
             except IfiMriError as problem:
                 notes.append(_not_opened(series_uid, problem))
@@ -133,19 +134,8 @@ def shown_slice(measurement: Measurement) -> SliceValue | None:
     return None
 
 
-class _NoPicture(IfiMriError):  # noqa: N818 - an absence, not an error
+class NoPicture(IfiMriError):  # noqa: N818 - an absence, not an error
     """Says why a picture cannot be made; becomes a note in the report."""
-
-
-def _open(
-    report: Report,
-    study: Study,
-    series_uid: str | None,
-    measurements: Sequence[Measurement],
-    open_volume: OpenVolume,
-) -> Volume:
-    points: list[Point] = [point for m in measurements for point in m.points_mm]
-    return open_volume(_series(report, study, series_uid), points)
 
 
 def _not_opened(series_uid: str | None, problem: IfiMriError) -> str:
@@ -164,7 +154,7 @@ def _series(report: Report, study: Study, series_uid: str | None) -> Series:
     for series in (*study.series, *chosen):
         if series.series_uid == series_uid and series.instances:
             return series
-    raise _NoPicture(f"No picture: series {series_uid} is not among the files of this study.")
+    raise NoPicture(f"No picture: series {series_uid} is not among the files of this study.")
 
 
 def slice_index(volume: Volume, shown: SliceValue) -> int:
@@ -178,14 +168,14 @@ def slice_index(volume: Volume, shown: SliceValue) -> int:
 
 def side_of(measurement: Measurement) -> Side:
     if measurement.side is None:
-        raise _NoPicture(f"No picture: the {words.title(measurement.name)} names no side.")
+        raise NoPicture(f"No picture: the {words.title(measurement.name)} names no side.")
     return measurement.side
 
 
 def _nearest_slice(volume: Volume, points_mm: Iterable[Point]) -> int:
     index = int(np.rint(geometry.slice_coordinate(volume.affine, list(points_mm)).mean()))
     if not 0 <= index < len(volume.voxels):
-        raise _NoPicture("No picture: the slice was not among those that were opened.")
+        raise NoPicture("No picture: the slice was not among those that were opened.")
     return index
 
 
@@ -247,6 +237,7 @@ def _space_figure(
                 description=f"{what}, drawn between the marked structures.",
                 type_share=DETAIL_TYPE,
                 lines=lines,
+                paths=[path for m in measurements for path in _refined_paths(grey, m)],
                 wanted=[
                     label
                     for m, points in zip(measurements, ends, strict=True)
@@ -255,6 +246,17 @@ def _space_figure(
             ),
         ),
     )
+
+
+def _refined_paths(grey: GreySlice, measurement: Measurement) -> Iterator[pictures.Path]:
+    """Yield the edges found at the ends of a distance, and the line as it was marked."""
+    ends = measurement.refined_ends
+    for end in ends:
+        if end.edge_mm:
+            yield pictures.outline_path("edge", grey.view.to_picture(end.edge_mm), False)
+    if any(end.is_refined for end in ends):
+        marked = grey.view.to_picture([end.reader_mm for end in ends])
+        yield pictures.outline_path("as-marked", marked, False)
 
 
 def _rounded_up(mm: float) -> float:
@@ -281,128 +283,3 @@ def _space_labels(measurement: Measurement, ends: FloatArray) -> list[Wanted]:
         if tag := TAGS.get(details.get(key)):
             labels.append(Wanted(tag, f"{kind} end", *at, direction, 0.9))
     return labels
-
-
-# --- the signal ---------------------------------------------------------------------------------
-
-
-def _signal_figures(
-    report: Report, measurements: Sequence[Measurement], volume: Volume
-) -> list[Figure]:
-    """Return a figure of the slice that each side's signal measurement shows."""
-    return [
-        _signal_figure(report, measurement, shown, volume)
-        for measurement in measurements
-        if (shown := shown_slice(measurement))
-    ]
-
-
-def _signal_figure(
-    report: Report, measurement: Measurement, shown: SliceValue, volume: Volume
-) -> Figure:
-    index, side = slice_index(volume, shown), side_of(measurement)
-    grey = pictures.grey_slice(volume, index, _signal_window(shown))
-    outlines = _outlines_on(report, side, volume, index)
-    if not outlines:
-        raise _NoPicture("No picture: the report holds no outline on the slice that was measured.")
-    above, muscle = supra_threshold(outlines, shown, volume, index)
-    drawn = [
-        (words.LANDMARK_TAGS[mark.name], grey.view.to_picture(mark.points_mm)) for mark in outlines
-    ]
-    box = _signal_box(grey, [points for _, points in drawn])
-    image = pictures.image_of(grey, box)
-    where = f"{side.capitalize()} hip, fluid-sensitive slice at {shown.slice_position_mm:.1f} mm"
-    return Figure(
-        kind="signal",
-        side=side,
-        measurements=(measurement,),
-        shown=shown,
-        n_above=int(above.sum()),
-        n_pixels=int(muscle.sum()),
-        panels=(
-            pictures.compose(
-                grey,
-                box,
-                title=f"{where}, as acquired",
-                description="The slice without any drawing on it.",
-                type_share=SIGNAL_TYPE,
-                image=image,
-            ),
-            pictures.compose(
-                grey,
-                box,
-                title=f"{where}, with the measured regions",
-                description=(
-                    "Outlines of quadratus femoris (QF, solid) and of the reference muscle (REF, "
-                    f"dashed); {int(above.sum())} of {int(muscle.sum())} muscle voxels lie above "
-                    "the threshold and are shaded."
-                ),
-                type_share=SIGNAL_TYPE,
-                paths=[
-                    *pictures.region_paths("above", above, grey.view),
-                    *(pictures.outline_path(tag.lower(), points, True) for tag, points in drawn),
-                ],
-                wanted=[_outline_label(tag, points) for tag, points in drawn],
-                obstacles=_segments(points for _, points in drawn),
-                image=image,
-            ),
-        ),
-    )
-
-
-def _signal_window(shown: SliceValue) -> tuple[float, float] | None:
-    reference = dict(shown.details).get("reference_mean")
-    if not isinstance(reference, int | float) or reference <= 0:
-        return None
-    return 0.0, reference / REFERENCE_GREY
-
-
-def _outlines_on(report: Report, side: Side, volume: Volume, index: int) -> list[Landmark]:
-    """Return the closed outlines of muscle and reference whose nearest slice is this one."""
-    return [
-        mark
-        for mark in report.landmarks
-        if mark.side is side
-        and mark.closed
-        and mark.name in (LandmarkName.QUADRATUS_FEMORIS, LandmarkName.REFERENCE_MUSCLE)
-        and int(np.rint(geometry.slice_coordinate(volume.affine, mark.points_mm).mean())) == index
-    ]
-
-
-def supra_threshold(
-    outlines: Iterable[Landmark], shown: SliceValue, volume: Volume, index: int
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return which voxels of quadratus femoris lie above the threshold that the measurement used
-    on this slice, and which were looked at: rows and columns of the slice.
-
-    The region is made again as the measurement made it: pixels inside each outline, without the
-    outermost ones.
-    """
-    shape = volume.voxels.shape[1:]
-    muscle = np.zeros(shape, dtype=np.bool_)
-    details = dict(shown.details)
-    threshold, erosion_pixels = details.get("threshold"), details.get("erosion_pixels")
-    if not isinstance(threshold, int | float) or not isinstance(erosion_pixels, int):
-        return muscle, muscle
-    for mark in outlines:
-        if mark.name is LandmarkName.QUADRATUS_FEMORIS:
-            inside = geometry.pixels_inside(mark.points_mm, volume.affine, shape)
-            muscle |= geometry.eroded(inside, erosion_pixels)
-    above = volume.voxels[index].astype(np.float64) > threshold
-    return muscle & above, muscle
-
-
-def _signal_box(grey: GreySlice, outlines: Sequence[FloatArray]) -> Box:
-    held = pictures.around([pictures.bounds(points) for points in outlines], SIGNAL_MARGIN_MM)
-    side = max(held.width, held.height, DETAIL_MM)
-    return pictures.square_around(np.array([held.centre]), side, grey.box)
-
-
-def _outline_label(tag: str, points: FloatArray) -> Wanted:
-    """Return the name of an outline beside its topmost vertex."""
-    x, y = points[int(np.argmin(points[:, 1]))]
-    return Wanted(tag, f"{tag.lower()} outline", float(x), float(y), -math.pi / 2, 1.0)
-
-
-def _segments(outlines: Iterable[FloatArray]) -> list[Segment]:
-    return [part for points in outlines for part in pictures.outline_segments(points, True)]

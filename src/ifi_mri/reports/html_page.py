@@ -25,6 +25,7 @@ from ifi_mri.model import (
     Study,
 )
 from ifi_mri.reports import words
+from ifi_mri.reports.signal_table import SignalRow, signal_rows
 from ifi_mri.vocabulary import FindingName, MeasurementName, Side, Status, printed
 
 if TYPE_CHECKING:
@@ -80,6 +81,14 @@ class SliceTable(NamedTuple):
     rows: tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
+class BudgetTable(NamedTuple):
+    """Where the uncertainty of a distance comes from: rows of source, SD and bias, mm, the last one
+    the whole."""
+
+    title: str
+    rows: tuple[tuple[str, str, str], ...]
+
+
 class CutoffRow(NamedTuple):
     """One published cut-off against both sides."""
 
@@ -100,6 +109,8 @@ class SideView:
     unmarked: tuple[str, ...]
     reasons: tuple[tuple[str, str], ...]
     slices: tuple[SliceTable, ...]
+    budgets: tuple[BudgetTable, ...]
+    signal: tuple[SignalRow, ...]
     figures: "tuple[Figure, ...]"
     cautions: tuple[Caution, ...]
 
@@ -121,12 +132,15 @@ class PairView(NamedTuple):
 
 def render(report: Report, study: Study, open_volume: OpenVolume) -> bytes:
     """Return the page; the slices it shows are opened with ``open_volume``."""
-    from ifi_mri.reports import figures, secondary_figures
+    from ifi_mri.reports import figures, secondary_figures, signal_figures
 
-    drawn = figures.draw(report, study, open_volume)
-    secondary = secondary_figures.draw(report, study, open_volume)
+    drawn = [
+        room.draw(report, study, open_volume)
+        for room in (figures, signal_figures, secondary_figures)
+    ]
     sides = tuple(
-        _side(report, side, drawn.on(side) + secondary.on(side)) for side in words.SIDES_AS_SHOWN
+        _side(report, side, tuple(figure for part in drawn for figure in part.on(side)))
+        for side in words.SIDES_AS_SHOWN
     )
     return page(
         "report.html.j2",
@@ -139,7 +153,7 @@ def render(report: Report, study: Study, open_volume: OpenVolume) -> bytes:
         glance=_glance(report),
         cutoffs=_cutoffs(report),
         citations=_citations(report.profiles),
-        picture_notes=list(dict.fromkeys(drawn.notes + secondary.notes)),
+        picture_notes=list(dict.fromkeys(note for part in drawn for note in part.notes)),
         general_cautions=words.cautions_on(report, None),
         technique=[(choice, _technique(choice.series)) for choice in report.series],
     )
@@ -197,7 +211,7 @@ class Glance(NamedTuple):
 
 
 def _glance(report: Report) -> list[Glance]:
-    names = dict.fromkeys(finding.name for finding in report.findings)
+    names = dict.fromkeys(f.name for f in report.findings if not words.nobody_asked(f))
     return [
         Glance(
             words.FINDING_TITLES[name],
@@ -244,6 +258,8 @@ def _side(report: Report, side: Side, drawn: "tuple[Figure, ...]") -> SideView:
         unmarked=words.unmarked(results),
         reasons=tuple(_reasons(report, side)),
         slices=tuple(_slice_tables(measured)),
+        budgets=tuple(_budget(m) for m in measured if m.name in words.JUDGED_BY and m.sources),
+        signal=signal_rows(report, side),
         figures=drawn,
         cautions=words.cautions_on(report, side),
     )
@@ -269,9 +285,11 @@ def _row(report: Report, measurement: Measurement) -> Row:
 
 
 def _muscle_rows(report: Report, side: Side, measured: Iterable[Measurement]) -> Iterable[Row]:
-    """Return the finding on the muscle, then the numbers it rests on."""
-    finding = report.finding(FindingName.QUADRATUS_FEMORIS_OEDEMA, side)
-    if finding is not None:
+    """Return the findings on the muscle, then the numbers they rest on."""
+    for name in words.MUSCLE_FINDINGS:
+        finding = report.finding(name, side)
+        if finding is None or words.nobody_asked(finding):
+            continue
         measured_grade, reader_grade = _grades(finding)
         yield Row(
             title=words.FINDING_TITLES[finding.name],
@@ -300,7 +318,7 @@ def _pair(report: Report) -> PairView:
 def _reasons(report: Report, side: Side) -> Iterable[tuple[str, str]]:
     """Return why each finding stands as it does."""
     for finding in report.findings:
-        if finding.side is not side:
+        if finding.side is not side or words.nobody_asked(finding):
             continue
         text = words.sentence(finding.because)
         if finding.probability is not None:
@@ -309,6 +327,12 @@ def _reasons(report: Report, side: Side) -> Iterable[tuple[str, str]]:
                 f"the reading alone: {words.chance(finding.probability)}."
             )
         yield words.FINDING_TITLES[finding.name], text
+
+
+def _budget(measurement: Measurement) -> BudgetTable:
+    rows = [(s.name, words.sd_of(s.sd), words.sd_of(s.bias)) for s in measurement.sources]
+    whole = "together", words.sd_of(measurement.sd), words.sd_of(measurement.bias)
+    return BudgetTable(words.short_title(measurement.name), (*rows, whole))
 
 
 def _slice_tables(measured: Iterable[Measurement]) -> Iterable[SliceTable]:

@@ -4,6 +4,9 @@ The keys stand in `ifi_mri.reports.json_keys`; `schema` publishes them as JSON S
 (https://json-schema.org/draft/2020-12).  UTF-8, RFC 8259: no NaN, no Infinity.
 """
 
+import json
+from functools import lru_cache
+from itertools import chain
 from json.encoder import encode_basestring
 from typing import Any, Final
 
@@ -13,6 +16,7 @@ from ifi_mri.config import describe
 from ifi_mri.errors import ReportError
 from ifi_mri.model import OpenVolume, Report, Study
 from ifi_mri.reports.json_keys import ReportKeys
+from ifi_mri.reports.json_versions import migrated
 
 NAME: Final = "json"
 FILE_NAME: Final = "report.json"
@@ -48,16 +52,30 @@ def read(content: bytes) -> Report:
     """Return the report that a ``report.json`` holds, equal to the one that was written but for
     numbers rounded to 6 decimals and series without their files.
 
+    An older version of the keys becomes the present one (`ifi_mri.reports.json_versions`).
+
     Raises
     ------
     ReportError
-        The content is not JSON, or its keys are not those of a report.
+        The content is not JSON, its keys are not those of a report, or it is of a newer version.
     """
     try:
-        report: Report = ReportKeys.model_validate_json(content).to_noun()
+        report: Report = ReportKeys.model_validate_json(_in_present_version(content)).to_noun()
     except ValidationError as problem:
         raise ReportError(f"{FILE_NAME}: {describe(problem)}") from problem
     return report
+
+
+def _in_present_version(content: bytes) -> bytes:
+    """Return content whose keys are the present ones; what is no JSON object as it is."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return content
+    if not isinstance(found, dict):
+        return content
+    present = migrated(found)
+    return content if present is found else json.dumps(present).encode()
 
 
 def schema() -> dict[str, Any]:
@@ -74,13 +92,38 @@ def _first(problem: ValidationError) -> str:
     return f"{key}: {found['msg']}"
 
 
+@lru_cache(1024)
+def points_line(points: tuple[tuple[float, ...], ...]) -> str:
+    """Return points as JSON on one line: numbers, with nothing but brackets between points.  The
+    same outline stands with several numbers, so it is written out once."""
+    return json.dumps(points)
+
+
+def _is_of_points(value: list[Any]) -> bool:
+    """Return whether a list holds nothing but points; most of a report are such lists."""
+    return (
+        set(map(type, value)) == {list}
+        and set(map(len, value)) == {3}
+        and set(map(type, chain.from_iterable(value))) == {float}
+    )
+
+
 def _laid_out(value: Any, indent: int = 0) -> str:
     """Return JSON with short lists and objects on one line, so that a point is one line too."""
     if isinstance(value, dict):
         parts = [f"{_string(key)}: {_laid_out(item, indent + 1)}" for key, item in value.items()]
         opening, closing = "{}"
+    elif isinstance(value, list) and _is_of_points(value):
+        margin = "\n" + " " * (indent + 1)
+        line = points_line(tuple(map(tuple, value)))
+        if len(line) + indent <= LINE_LENGTH:
+            return line
+        points = line[1:-1].replace("], [", f"],{margin}[")
+        return f"[{margin}{points}\n{' ' * indent}]"
     elif isinstance(value, list):
-        parts = [_laid_out(item, indent + 1) for item in value]
+        parts = [  # numbers are most of a report: without a call for each
+            repr(item) if type(item) is float else _laid_out(item, indent + 1) for item in value
+        ]
         opening, closing = "[]"
     elif isinstance(value, str):
         return _string(value)

@@ -5,7 +5,7 @@ meaning.  Left out on purpose: the patient, and the paths of image files (folder
 after patients).  The nouns inside a report stand in `ifi_mri.reports.json_nouns`.
 """
 
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -24,13 +24,12 @@ from ifi_mri.reports.json_nouns import (
     PositionKeys,
     ProfileFlagKeys,
     SeriesChoiceKeys,
+    SpaceFromBonesKeys,
     SummaryKeys,
     to_noun,
 )
+from ifi_mri.reports.json_versions import SCHEMA_VERSION as SCHEMA_VERSION
 from ifi_mri.vocabulary import Role
-
-#: Version of these keys; the first number changes when a key changes its meaning.
-SCHEMA_VERSION: Final = "1.0"
 
 
 class SoftwareKeys(Keys):
@@ -80,7 +79,7 @@ class ReportKeys(Keys):
     quadratus femoris signal, what they mean under published rules, and where it all comes from.
     Positions are patient LPS in mm (+x left, +y back, +z head).  For research; not a diagnosis."""
 
-    schema_version: Annotated[str, Field(pattern=r"^1\.\d+$")]
+    schema_version: Annotated[str, Field(pattern=r"^1\.\d{1,4}$")]
     """Version of these keys."""
     report_uid: str
     """Unique id of this report."""
@@ -126,6 +125,10 @@ class ReportKeys(Keys):
     """The files that the report was made from."""
     provenance: Names
     """What else is known about how the report came about."""
+    spaces_from_bones: tuple[SpaceFromBonesKeys, ...] = ()
+    """What bone labels say of the ischiofemoral spaces, not reviewed; empty without such labels."""
+    language: str = "en"
+    """BCP 47 code of the language of `impression`, `summary` and `position.sentence`."""
 
     @model_validator(mode="after")
     def _one_account_of_the_series(self) -> Self:

@@ -6,6 +6,7 @@ a number that is not finite is refused.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import (
@@ -37,6 +38,13 @@ def _rounded(value: float) -> float:
     return round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
+@lru_cache(1024)
+def rounded_points(points: model.Outline) -> model.Outline:
+    """Return an outline as it is written.  The same one stands with every number that was taken
+    from it, so it is rounded once."""
+    return tuple((_rounded(x), _rounded(y), _rounded(z)) for x, y, z in points)
+
+
 def _named(pairs: Any) -> Any:
     """Return (name, value) pairs as a mapping; a name given twice would be lost without a word."""
     if isinstance(pairs, Mapping):
@@ -49,8 +57,11 @@ def _named(pairs: Any) -> Any:
 
 #: A matrix entry is not rounded: it is multiplied by voxel indices.
 Exact = Annotated[float, Field(allow_inf_nan=False), AfterValidator(float)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_rounded)]
 Point = tuple[Number, Number, Number]
+
+Points = Annotated[tuple[tuple[_Finite, _Finite, _Finite], ...], AfterValidator(rounded_points)]
 AffineRow = tuple[Exact, Exact, Exact, Exact]
 Details = Annotated[dict[str, Number | int | str], BeforeValidator(_named)]
 Names = Annotated[dict[str, str], BeforeValidator(_named)]
@@ -218,12 +229,14 @@ class LandmarkKeys(Keys):
     """The structure."""
     side: Side
     """Side of the patient."""
-    points_mm: tuple[Point, ...]
+    points_mm: Points
     """Vertices in patient LPS, mm; one vertex is a point."""
     closed: bool
     """Whether the last vertex joins the first."""
     sop_instance_uid: str | None
     """The slice that the landmark file names."""
+    pixel_mm: Number | None = None
+    """Pixel size of the label map it was taken from, mm; null where a reader marked it."""
 
 
 class ObservationKeys(Keys):
@@ -253,6 +266,36 @@ class InputKeys(Keys):
 # --- numbers and what they mean -----------------------------------------------------------------
 
 
+class RefinedEndKeys(Keys):
+    """One end of a distance after its edge was looked for in the picture."""
+
+    NOUN: ClassVar = model.RefinedEnd
+    landmark: LandmarkName
+    """The structure."""
+    reader_mm: Point
+    """Where it was marked, patient LPS, mm."""
+    point_mm: Point
+    """Where the distance ends: on the edge, or where it was marked."""
+    edge_mm: Points
+    """The edge as it was traced; empty where the end stayed."""
+    sd_mm: Number | None
+    """Standard deviation of the edge across itself, mm; null where the end stayed."""
+    reason: str
+    """Why the end stayed where it was marked; empty where it was refined."""
+
+
+class UncertaintySourceKeys(Keys):
+    """One source of a measurement's uncertainty."""
+
+    NOUN: ClassVar = model.UncertaintySource
+    name: str
+    """The source."""
+    sd: Number
+    """Its share of `sd`; shares add in squares."""
+    bias: Number
+    """What it makes the value too large by on average; negative: too small."""
+
+
 class SliceValueKeys(Keys):
     """The value of a measurement on one slice."""
 
@@ -265,10 +308,14 @@ class SliceValueKeys(Keys):
     """SOPInstanceUID of the slice; null for NIfTI."""
     instance_number: int | None
     """InstanceNumber, what readers call the image number."""
-    points_mm: tuple[Point, ...]
+    points_mm: Points
     """What was measured on this slice: patient LPS, mm."""
     details: Details
     """What else the method settled on this slice."""
+    reader_value: Number | None = None
+    """The value between the points as they were marked; null where nothing was refined."""
+    refined_ends: tuple[RefinedEndKeys, ...] = ()
+    """Both ends of a distance whose edges were looked for in the picture."""
 
 
 class MeasurementKeys(Keys):
@@ -286,10 +333,10 @@ class MeasurementKeys(Keys):
     sd: Number
     """Standard deviation of `value`, in `unit`."""
     interval_95: tuple[Number, Number]
-    """95 % interval of `value`, in `unit`."""
+    """95 % interval of the true value, in `unit`."""
     method: str
     """How it was taken."""
-    points_mm: tuple[Point, ...]
+    points_mm: Points
     """What to draw, patient LPS, mm: the two ends of a distance, the vertices of an outline."""
     sop_instance_uid: str | None
     """The slice that `points_mm` lie on; null for NIfTI and for distances across slices."""
@@ -301,6 +348,42 @@ class MeasurementKeys(Keys):
     """The series that was measured."""
     details: Details
     """What else the method settled."""
+    reader_value: Number | None = None
+    """The value between the points as they were marked; null where nothing was refined."""
+    refined_ends: tuple[RefinedEndKeys, ...] = ()
+    """Both ends of a distance whose edges were looked for in the picture."""
+    bias: Number = 0.0
+    """What `value` is too large by on average; the interval lies about value - bias."""
+    sources: tuple[UncertaintySourceKeys, ...] = ()
+    """What `sd` and `bias` are made of."""
+
+
+class SpaceFromBonesKeys(Keys):
+    """The ischiofemoral space of one side from bone labels, not reviewed by a reader."""
+
+    NOUN: ClassVar = model.SpaceFromBones
+    side: Side
+    """Side of the patient."""
+    used: bool
+    """Whether the measurements rest on it."""
+    reason: str
+    """Why it was not found or not used; empty where it is used."""
+    width_mm: Number | None
+    """The space, mm; null where none was found."""
+    points_mm: Points
+    """Its ends on ischium and lesser trochanter, patient LPS, mm."""
+    trochanter_tip_mm: Point | None
+    """Tip of the lesser trochanter, patient LPS, mm."""
+    searched_mm: tuple[Number, Number] | None
+    """Lowest and highest slice that was searched, mm from the tip towards the head."""
+    n_searched: int
+    """Number of slices that were searched."""
+    n_slices: int
+    """Number of them that show both bones."""
+    score: Number | None
+    """How far it can be trusted, 0 to 1; from 0.5 on nothing about the labels is odd."""
+    doubts: tuple[str, ...]
+    """What lowers the score, the gravest first."""
 
 
 class NotMeasuredKeys(Keys):
@@ -328,13 +411,14 @@ class FindingKeys(Keys):
     status: Status
     """How it stands."""
     grade: int | None
-    """Oedema grade 0 to 3 from the measured extent; null elsewhere."""
+    """Oedema grade 0 to 3 from the measured extent, fat grade 0 to 4 from the measured fraction;
+    null elsewhere."""
     reader_grade: int | None
     """Oedema grade 0 to 3 that the reader gave by eye; neither grade overrides the other."""
     because: str
     """Why, in a sentence."""
     profile: str | None
-    """Id of the cut-off profile."""
+    """Id of the cut-off profile; of grades, whose thresholds they are."""
     cutoff: Number | None
     """Largest width that the profile calls narrow, mm."""
     at_or_below_cutoff: bool | None
@@ -344,6 +428,12 @@ class FindingKeys(Keys):
     uncertainty of the measurement alone; not the probability of a disease."""
     evidence: tuple[MeasurementName, ...]
     """The measurements it rests on."""
+    grade_range: tuple[int, int] | None = None
+    """Grades at both ends of the 95 % interval of what is graded."""
+    agrees_with_reader: bool | None = None
+    """Whether the reader gave the same grade; null where one of the two is missing."""
+    thresholds_validated: bool | None = None
+    """Whether the thresholds of the grades were validated on patients; null without a grade."""
 
 
 class ProfileFlagKeys(Keys):

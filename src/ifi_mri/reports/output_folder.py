@@ -13,19 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from ifi_mri import folder_lock
 from ifi_mri.errors import ReportError
 from ifi_mri.files import write_atomically
-
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: runs are not kept apart there
-    fcntl = None  # type: ignore[assignment]
 
 #: Where files of earlier runs go, each run's under the time of its files.
 PREVIOUS: Final = "previous"
 
-#: Held by the run that writes; a killed run's lock goes with it, whatever becomes of the file.
-LOCK: Final = ".lock"
+#: Held by the run that writes.
+LOCK: Final = folder_lock.NAME
 
 #: Written last and taken away first: where it is, the report is complete.
 COMPLETE: Final = "report.json"
@@ -34,11 +30,21 @@ COMPLETE: Final = "report.json"
 _STALE_AFTER_S: Final = 3600.0
 
 
-def write(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+def write(folder: Path, files: Mapping[str, bytes], replaces: Iterable[str] = ()) -> list[Path]:
     """Write files into a folder and return their paths.
 
     Where all bytes are the same nothing is touched.  Else every file that changes moves to
-    ``previous/<its time>/`` before the first new one is written; a failure brings them back.
+    ``previous/<its time>/`` before the first new one is written; a failure brings them back.  So do
+    the other files that match ``replaces``: they tell of an earlier run.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Made where it does not exist.
+    files : mapping of str to bytes
+        By path below the folder; at most one folder deep.
+    replaces : iterable of str
+        Patterns, as `pathlib.Path.glob` takes them, of what a report may consist of.
 
     Raises
     ------
@@ -49,7 +55,8 @@ def write(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder) as alone:
             _remove_stale(folder, files, alone=alone)
-            _replace(folder, _changed(folder, files))
+            changed = _changed(folder, files)
+            _replace(folder, changed, _outdated(folder, files, replaces) if changed else [])
     except OSError as problem:
         raise _refused(folder, problem) from problem
     return [folder / name for name in files]
@@ -62,7 +69,7 @@ def set_aside(folder: Path, names: Iterable[str]) -> None:
         paths = [path for path in (folder / name for name in names) if path.is_file()]
         if paths:
             with _locked(folder):
-                _move_aside([path for path in paths if path.is_file()])
+                _move_aside(folder, [path for path in paths if path.is_file()])
     except OSError as problem:
         raise _refused(folder, problem) from problem
 
@@ -83,11 +90,20 @@ def _changed(folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
     return changed
 
 
-def _replace(folder: Path, files: Mapping[str, bytes]) -> None:
-    moved = _move_aside([folder / name for name in files if (folder / name).exists()])
+def _outdated(folder: Path, files: Mapping[str, bytes], replaces: Iterable[str]) -> list[Path]:
+    """Return the files of an earlier report that the new one does not hold."""
+    found = (path for pattern in replaces for path in folder.glob(pattern))
+    names = {folder / name for name in files}
+    return sorted({path for path in found if path.is_file() and path not in names})
+
+
+def _replace(folder: Path, files: Mapping[str, bytes], outdated: Iterable[Path]) -> None:
+    replaced = [folder / name for name in files if (folder / name).exists()]
+    moved = _move_aside(folder, [*replaced, *outdated])
     written = []
     try:
         for name, content in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
             write_atomically(folder / name, content)
             written.append(folder / name)
     except BaseException:
@@ -97,7 +113,7 @@ def _replace(folder: Path, files: Mapping[str, bytes]) -> None:
         raise
 
 
-def _move_aside(paths: Iterable[Path]) -> dict[Path, Path]:
+def _move_aside(folder: Path, paths: Iterable[Path]) -> dict[Path, Path]:
     """Move files to ``previous/`` and return where each one went.
 
     All are copied before the first is taken away: a full disk stops this with nothing changed.
@@ -105,7 +121,7 @@ def _move_aside(paths: Iterable[Path]) -> dict[Path, Path]:
     moved: dict[Path, Path] = {}
     try:
         for path in paths:
-            moved[path] = _keep(path, path.read_bytes())
+            moved[path] = _keep(folder, path, path.read_bytes())
         for path in sorted(moved, key=lambda path: path.name != COMPLETE):
             path.unlink()
     except BaseException:
@@ -123,13 +139,14 @@ def _bring_back(moved: Mapping[Path, Path]) -> None:
             moved[path].parent.parent.rmdir()
 
 
-def _keep(path: Path, content: bytes) -> Path:
+def _keep(folder: Path, path: Path, content: bytes) -> Path:
     """Copy a file's content to ``previous/``, under the time it was last written."""
     written_at = path.stat().st_mtime
     stamp = datetime.fromtimestamp(written_at, UTC).strftime("%Y%m%dT%H%M%SZ")
     n_same = 1
     while True:
-        kept = path.parent / PREVIOUS / (stamp if n_same == 1 else f"{stamp}-{n_same}") / path.name
+        of_run = stamp if n_same == 1 else f"{stamp}-{n_same}"
+        kept = folder / PREVIOUS / of_run / path.relative_to(folder)
         kept.parent.mkdir(parents=True, exist_ok=True)
         try:
             descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -150,10 +167,12 @@ def _keep(path: Path, content: bytes) -> Path:
 
 def _remove_stale(folder: Path, names: Iterable[str], *, alone: bool) -> None:
     """Remove what `write_atomically` of a killed run left: ``.<name>.`` and eight characters."""
-    prefixes = "|".join(re.escape(name[:100]) for name in names)
+    names = list(names)
+    prefixes = "|".join(re.escape(Path(name).name[:100]) for name in names)
     temporary = re.compile(rf"\.({prefixes})\.[a-z0-9_]{{8}}")
     oldest = time.time() - _STALE_AFTER_S
-    for path in list(folder.iterdir()):
+    folders = {(folder / name).parent for name in names}
+    for path in [path for one in folders if one.is_dir() for path in one.iterdir()]:
         if temporary.fullmatch(path.name) and (alone or path.lstat().st_mtime < oldest):
             path.unlink(missing_ok=True)
 
@@ -164,55 +183,14 @@ def _remove_stale(folder: Path, names: Iterable[str], *, alone: bool) -> None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
     """Hold a folder's lock; the value says whether the system could give one."""
-    descriptor = _lock(folder)
     try:
-        yield descriptor is not None
-    finally:
-        if descriptor is not None:
-            with suppress(OSError):  # while it is held: never the lock of another run
-                (folder / LOCK).unlink()
-            os.close(descriptor)
-
-
-def _lock(folder: Path) -> int | None:
-    """Return the open lock file; None where the system or the file system has no locks."""
-    if fcntl is None:
-        return None
-    path = folder / LOCK
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_open_as(path, descriptor):
-                with suppress(OSError):  # who holds it is told where the disk has room for it
-                    os.ftruncate(descriptor, 0)
-                    os.write(descriptor, str(os.getpid()).encode())
-                return descriptor
-        except BlockingIOError as problem:
-            holder = os.pread(descriptor, 20, 0).decode(errors="replace")
-            os.close(descriptor)
-            raise _taken(folder, holder) from problem
-        except OSError:  # some network file systems: no locks there
-            os.close(descriptor)
-            with suppress(OSError):
-                path.unlink()
-            return None
-        os.close(descriptor)  # its last holder removed it after it was opened: open the new one
-
-
-def _is_open_as(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.lstat())
-    except FileNotFoundError:
-        return False
-
-
-def _taken(folder: Path, holder: str) -> ReportError:
-    who = f"process {holder}" if holder.isdecimal() else "another process"
-    return ReportError(
-        f"{folder}: another run ({who}) is writing its report here, one run at a time is possible. "
-        "Wait until it ends, or choose another folder with --out."
-    )
+        with folder_lock.locked(folder, LOCK) as alone:
+            yield alone
+    except folder_lock.TakenError as taken:
+        raise ReportError(
+            f"{folder}: another run ({taken.holder}) is writing its report here, one run at a time "
+            "is possible. Wait until it ends, or choose another folder with --out."
+        ) from taken
 
 
 def _refused(folder: Path, problem: OSError) -> ReportError:

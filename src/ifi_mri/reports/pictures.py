@@ -107,6 +107,7 @@ class Panel:
     letters: tuple[Label, ...]
     scale_bar: ScaleBar
     frame: Box | None = None
+    overlay: Image | None = None
 
 
 def grey_slice(
@@ -198,12 +199,40 @@ def image_of(grey: GreySlice, box: Box, max_pixels: int | None = None) -> Image:
     picture = PillowImage.fromarray(np.ascontiguousarray(grey.pixels[top:bottom, left:right]))
     if merged > 1:
         picture = picture.reduce(merged)
-    content = io.BytesIO()
-    picture.save(content, "PNG", compress_level=PNG_LEVEL)
     return Image(
-        f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}",
+        _data_uri(picture),
         Box(left * width, top * height, (right - left) * width, (bottom - top) * height),
     )
+
+
+def overlay_of(colours: npt.NDArray[np.uint8], view: View) -> Image | None:
+    """Return what a map in colour (rows, columns and red, green, blue, opacity) covers as a PNG;
+    None where all of it is clear."""
+    from PIL import Image as PillowImage
+
+    shown = np.stack([view.displayed(colours[..., c]) for c in range(4)], axis=-1)
+    rows, columns = (np.flatnonzero(shown[..., 3].any(axis=axis)) for axis in (1, 0))
+    if len(rows) == 0:
+        return None
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    picture = PillowImage.fromarray(np.ascontiguousarray(shown[top:bottom, left:right]))
+    height, width = view.spacing_mm
+    return Image(
+        _data_uri(picture),
+        Box(
+            float(left) * width,
+            float(top) * height,
+            float(right - left) * width,
+            float(bottom - top) * height,
+        ),
+    )
+
+
+def _data_uri(picture: Any) -> str:
+    """Return a Pillow picture as a PNG in a data URI."""
+    content = io.BytesIO()
+    picture.save(content, "PNG", compress_level=PNG_LEVEL)
+    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
 def _pixel_range(low: float, high: float, n: int) -> tuple[int, int]:
@@ -293,6 +322,7 @@ def compose(
     obstacles: Sequence[Segment] = (),
     frame: Box | None = None,
     image: Image | None = None,
+    overlay: Image | None = None,
     max_pixels: int | None = None,
 ) -> Panel:
     """Return the panel of a part of a slice, with letters, scale bar and everything on it.
@@ -310,6 +340,8 @@ def compose(
         What labels keep clear of beside the lines.
     image : Image or None
         The grey part where it is made already.
+    overlay : Image or None
+        A map in colour that lies on the grey part.
     """
     type_mm = type_share * box.width
     drawn = tuple(line(kind, ends, type_mm) for kind, ends in lines)
@@ -333,6 +365,7 @@ def compose(
         letters=letters,
         scale_bar=bar,
         frame=frame,
+        overlay=overlay,
     )
 
 

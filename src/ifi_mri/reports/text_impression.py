@@ -10,7 +10,8 @@ from typing import Final
 
 from ifi_mri.model import Finding, Measurement, NotMeasured, OpenVolume, Report, Series, Study
 from ifi_mri.reports import words
-from ifi_mri.vocabulary import FindingName, Side, printed, spoken
+from ifi_mri.reports.signal_table import signal_rows
+from ifi_mri.vocabulary import Side, printed, spoken
 
 NAME: Final = "text"
 FILE_NAME: Final = "impression.txt"
@@ -43,8 +44,13 @@ ASCII: Final = str.maketrans(
 
 def render(report: Report, study: Study, open_volume: OpenVolume) -> bytes:  # noqa: ARG001
     """Return the report as plain text, UTF-8; ``study`` and ``open_volume`` are not looked at."""
+    return text_of(report).encode(errors="replace")
+
+
+def text_of(report: Report) -> str:
+    """Return the report as plain text."""
     text = "\n".join(line.rstrip() for line in _lines(report))
-    return f"{text.rstrip()}\n".encode(errors="replace")
+    return f"{text.rstrip()}\n"
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -88,9 +94,12 @@ def _side(report: Report, side: Side) -> Iterator[str]:
     yield from _not_measured(results)
     if taken and (unmarked := words.unmarked(results)):
         yield from _bullets([f"Not marked: {', '.join(unmarked)}."])
-    oedema = report.finding(FindingName.QUADRATUS_FEMORIS_OEDEMA, side)
-    if oedema is not None:
-        yield from _bullets([_oedema(oedema)])
+    for name in words.MUSCLE_FINDINGS:
+        finding = report.finding(name, side)
+        if finding is not None and not words.nobody_asked(finding):
+            yield from _bullets([_graded(finding)])
+    rows = [row for row in signal_rows(report, side) if row.is_brief]
+    yield from _bullets(words.sentence(f"{row.title}: {row.text}") for row in rows)
     summary = report.summary.on(side)
     yield from _bullets(source.sentence for source in summary.competing)
     if summary.missing:
@@ -131,7 +140,7 @@ def _not_measured(results: list[Measurement | NotMeasured]) -> Iterator[str]:
         yield from _bullets([f"Not measured: {spoken(reason)} ({', '.join(names)})."])
 
 
-def _oedema(finding: Finding) -> str:
+def _graded(finding: Finding) -> str:
     grades = [f"grade {finding.grade}"] if finding.grade is not None else []
     if finding.reader_grade is not None:
         grades.append(f"reader's grade {finding.reader_grade}")

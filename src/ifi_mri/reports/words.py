@@ -16,7 +16,9 @@ from ifi_mri.vocabulary import (
     Role,
     Side,
     Status,
+    decimals_supported,
     printed,
+    printed_to,
     spoken,
 )
 
@@ -40,9 +42,12 @@ TITLES: Final = {
     MeasurementName.QUADRATUS_FEMORIS_SPACE: "Quadratus femoris space (QFS)",
     MeasurementName.ISCHIOFEMORAL_DISTANCE_3D: "Ischiofemoral distance in 3-D",
     MeasurementName.QUADRATUS_FEMORIS_SIGNAL_RATIO: "Signal ratio, QF to reference",
-    MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION: "QF above threshold",
-    MeasurementName.QUADRATUS_FEMORIS_OEDEMA_LARGEST_FRACTION: "QF largest region above",
-    MeasurementName.QUADRATUS_FEMORIS_OEDEMA_VOLUME_ML: "QF volume above",
+    MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION: "QF raised signal, share of the muscle",
+    MeasurementName.QUADRATUS_FEMORIS_OEDEMA_LARGEST_FRACTION: "QF largest raised region",
+    MeasurementName.QUADRATUS_FEMORIS_OEDEMA_VOLUME_ML: "QF raised volume",
+    MeasurementName.QUADRATUS_FEMORIS_OEDEMA_CRANIOCAUDAL_EXTENT: "QF raised region, head to foot",
+    MeasurementName.QUADRATUS_FEMORIS_PERIMUSCULAR_FRACTION: "Raised share of the rim around QF",
+    MeasurementName.QUADRATUS_FEMORIS_FAT_FRACTION: "QF fat fraction",
     MeasurementName.QUADRATUS_FEMORIS_AREA_MM2: "QF area at the narrowest level",
     MeasurementName.QUADRATUS_FEMORIS_VOLUME_ML: "QF volume of the outlined slices",
     MeasurementName.HAMSTRING_TENDON_AREA_MM2: "Hamstring tendon area",
@@ -51,6 +56,11 @@ TITLES: Final = {
     MeasurementName.INTERTUBEROUS_DISTANCE: "Intertuberous distance",
     MeasurementName.SIDE_DIFFERENCE_ISCHIOFEMORAL_SPACE: "IFS, left minus right",
     MeasurementName.SIDE_DIFFERENCE_QUADRATUS_FEMORIS_SPACE: "QFS, left minus right",
+    MeasurementName.SIDE_RATIO_QUADRATUS_FEMORIS_SIGNAL: "QF signal ratio, left over right",
+    MeasurementName.SIDE_DIFFERENCE_QUADRATUS_FEMORIS_AREA: "QF area, left minus right over mean",
+    MeasurementName.SIDE_DIFFERENCE_QUADRATUS_FEMORIS_VOLUME: (
+        "QF volume, left minus right over mean"
+    ),
     MeasurementName.SIDE_DIFFERENCE_LESSER_TROCHANTER_DIRECTION: (
         "Lesser trochanter direction, left minus right"
     ),
@@ -60,13 +70,14 @@ SHORT_TITLES: Final = {
     MeasurementName.ISCHIOFEMORAL_SPACE: "IFS",
     MeasurementName.QUADRATUS_FEMORIS_SPACE: "QFS",
     MeasurementName.QUADRATUS_FEMORIS_SIGNAL_RATIO: "Ratio",
-    MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION: "Above threshold",
+    MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION: "Raised",
 }
 
 FINDING_TITLES: Final = {
     FindingName.ISCHIOFEMORAL_SPACE_NARROWING: "Ischiofemoral space (IFS)",
     FindingName.QUADRATUS_FEMORIS_SPACE_NARROWING: "Quadratus femoris space (QFS)",
     FindingName.QUADRATUS_FEMORIS_OEDEMA: "Quadratus femoris (QF) signal",
+    FindingName.QUADRATUS_FEMORIS_FATTY_INFILTRATION: "Quadratus femoris (QF) fat",
 }
 
 #: The finding that judges a measurement; the others stand as numbers.
@@ -75,10 +86,20 @@ JUDGED_BY: Final = {
     MeasurementName.QUADRATUS_FEMORIS_SPACE: FindingName.QUADRATUS_FEMORIS_SPACE_NARROWING,
 }
 
+#: The findings on the muscle, in the order of the report.
+MUSCLE_FINDINGS: Final = (
+    FindingName.QUADRATUS_FEMORIS_OEDEMA,
+    FindingName.QUADRATUS_FEMORIS_FATTY_INFILTRATION,
+)
+
 #: Readers think of these in per cent; their unit stays 1.
 IN_PERCENT: Final = {
     MeasurementName.QUADRATUS_FEMORIS_OEDEMA_FRACTION,
     MeasurementName.QUADRATUS_FEMORIS_OEDEMA_LARGEST_FRACTION,
+    MeasurementName.QUADRATUS_FEMORIS_PERIMUSCULAR_FRACTION,
+    MeasurementName.QUADRATUS_FEMORIS_FAT_FRACTION,
+    MeasurementName.SIDE_DIFFERENCE_QUADRATUS_FEMORIS_AREA,
+    MeasurementName.SIDE_DIFFERENCE_QUADRATUS_FEMORIS_VOLUME,
 }
 
 UNITS: Final = {"mm": "mm", "mm2": "mm²", "ml": "ml", "deg": "°", "1": ""}
@@ -86,6 +107,13 @@ UNITS: Final = {"mm": "mm", "mm2": "mm²", "ml": "ml", "deg": "°", "1": ""}
 OEDEMA_STATUS: Final = {
     Status.PRESENT: "oedema signal",
     Status.ABSENT: "no oedema signal",
+    Status.INDETERMINATE: "equivocal",
+    Status.NOT_ASSESSABLE: "not assessable",
+}
+
+FAT_STATUS: Final = {
+    Status.PRESENT: "fatty infiltration",
+    Status.ABSENT: "no fatty infiltration",
     Status.INDETERMINATE: "equivocal",
     Status.NOT_ASSESSABLE: "not assessable",
 }
@@ -105,11 +133,14 @@ LANDMARK_TAGS: Final = {
     LandmarkName.ILIOPSOAS_TENDON: "IPS",
     LandmarkName.QUADRATUS_FEMORIS: "QF",
     LandmarkName.REFERENCE_MUSCLE: "REF",
+    LandmarkName.SUBCUTANEOUS_FAT: "FAT",
 }
 
 ROLE_TITLES: Final = {
     Role.ANATOMY: "Anatomy series",
     Role.FLUID_SENSITIVE: "Fluid-sensitive series",
+    Role.DIXON_WATER: "Dixon water images",
+    Role.DIXON_FAT: "Dixon fat images",
 }
 
 #: As the images are shown: the patient's right on the viewer's left.
@@ -134,8 +165,11 @@ def with_unit(name: MeasurementName, value: float, unit: str) -> str:
 
 
 def value_of(measurement: Measurement) -> str:
-    """Return the value of a measurement with its unit."""
-    return with_unit(measurement.name, measurement.value, measurement.unit)
+    """Return the value of a measurement with its unit, to the digits that its SD supports."""
+    if measurement.name in IN_PERCENT:
+        return with_unit(measurement.name, measurement.value, measurement.unit)
+    decimals = decimals_supported(measurement.unit, measurement.sd)
+    return _in_unit(printed_to(measurement.value, decimals), measurement.unit)
 
 
 def interval_of(measurement: Measurement) -> str:
@@ -143,13 +177,35 @@ def interval_of(measurement: Measurement) -> str:
     low, high = measurement.interval_95
     if measurement.name in IN_PERCENT:
         return f"{_percent(low)} to {_percent(high)} %"
-    unit = measurement.unit
-    return _in_unit(f"{printed(low, unit)} to {printed(high, unit)}", unit)
+    decimals = decimals_supported(measurement.unit, measurement.sd)
+    text = f"{printed_to(low, decimals)} to {printed_to(high, decimals)}"
+    return _in_unit(text, measurement.unit)
+
+
+def sd_of(mm: float) -> str:
+    """Return a standard deviation or bias in mm as budgets print it: two decimals, so that their
+    squares add up to what stands below them."""
+    return printed_to(mm, 2)
 
 
 def definition_of(measurement: Measurement) -> str:
-    """Return what stands beside a number whose name alone does not say what was measured."""
-    return str(dict(measurement.details).get("definition", ""))
+    """Return what stands beside a number whose name alone does not say what was measured, or from
+    what."""
+    details = dict(measurement.details)
+    said = [str(details[key]) for key in ("definition", "ends") if key in details]
+    return ", ".join(filter(None, (*said, refinement_of(measurement))))
+
+
+def refinement_of(measurement: Measurement) -> str:
+    """Return what was refined, and the value as it was marked: ``between edges found in the
+    picture; as marked 25.5 mm``."""
+    if measurement.reader_value is None or not measurement.refined_ends:
+        return ""
+    n_refined = sum(end.is_refined for end in measurement.refined_ends)
+    what = ("no edge was clear", "one end on an edge found in the picture")
+    between = what[n_refined] if n_refined < 2 else "between edges found in the picture"
+    marked = with_unit(measurement.name, measurement.reader_value, measurement.unit)
+    return f"{between}; as marked {marked}"
 
 
 def _in_unit(text: str, unit: str) -> str:
@@ -165,7 +221,18 @@ def status_of(finding: Finding) -> str:
     """Return how a finding stands, in words."""
     if finding.name is FindingName.QUADRATUS_FEMORIS_OEDEMA:
         return OEDEMA_STATUS[finding.status]
+    if finding.name is FindingName.QUADRATUS_FEMORIS_FATTY_INFILTRATION:
+        return FAT_STATUS[finding.status]
     return NARROWING_STATUS[finding.status]
+
+
+def nobody_asked(finding: Finding) -> bool:
+    """Return whether a finding is left out where people read: fat that could not be assessed; what
+    it rests on is listed among what was not marked or not measured."""
+    return (
+        finding.name is FindingName.QUADRATUS_FEMORIS_FATTY_INFILTRATION
+        and finding.status is Status.NOT_ASSESSABLE
+    )
 
 
 def chance(probability: float) -> str:
