@@ -1,6 +1,7 @@
 """The quadratus femoris outlines as DICOM Segmentation: on the right pixels, slice, frame, side."""
 
 import io
+import warnings
 from dataclasses import replace
 
 import dicom_makers
@@ -16,7 +17,7 @@ from ifi_mri import geometry, reports
 from ifi_mri import landmarks as landmark_files
 from ifi_mri.errors import ReportError
 from ifi_mri.model import LandmarkSet
-from ifi_mri.reports import dicom_seg
+from ifi_mri.reports import dicom_objects, dicom_seg
 from ifi_mri.vocabulary import LandmarkName, Role, Side
 
 
@@ -118,6 +119,15 @@ def test_patient_and_study_are_those_of_the_images(classic):
     assert header.PatientName == "Müller^Änne"
     assert header.StudyInstanceUID == classic.study.study_uid
     assert header.FrameOfReferenceUID == classic.study.series[0].frame_of_reference_uid
+
+
+def test_no_warning_repeats_the_name_of_a_patient(classic, monkeypatch):
+    monkeypatch.setattr(dicom_objects, "_from_header", lambda _: None)  # the nouns speak
+    study = replace(classic.study, patient=replace(classic.study.patient, name="ONEWORD"))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert dicom_seg.render(classic.report, study, None)
 
 
 def test_outlines_of_a_model_say_so(classic):

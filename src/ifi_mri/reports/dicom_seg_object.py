@@ -6,6 +6,7 @@ file are read from it, because a reference to a frame needs them all.
 """
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -51,7 +52,23 @@ def render(
     planes = sorted(drawn)
     pixels = np.stack([drawn[plane] for plane in planes])
     instances = [fluid.instances[plane] for plane in planes]
-    segmentation = hd.seg.Segmentation(
+    with warnings.catch_warnings():  # highdicom repeats an unusual patient's name in a warning
+        warnings.simplefilter("ignore")
+        segmentation = _segmentation(report, study, fluid, sides, instances, pixels)
+    _state_sides(segmentation, sides)
+    _without_chance(segmentation, report)
+    return as_file(segmentation)
+
+
+def _segmentation(
+    report: Report,
+    study: Study,
+    fluid: Series,
+    sides: Sequence[Side],
+    instances: Sequence[Instance],
+    pixels: npt.NDArray[np.uint8],
+) -> hd.seg.Segmentation:
+    return hd.seg.Segmentation(
         source_images=_sources(study, fluid, instances),
         pixel_array=pixels,
         segmentation_type="BINARY",
@@ -74,9 +91,6 @@ def render(
             for instance in instances
         ],
     )
-    _state_sides(segmentation, sides)
-    _without_chance(segmentation, report)
-    return as_file(segmentation)
 
 
 def _drawn(

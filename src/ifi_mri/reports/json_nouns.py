@@ -42,7 +42,10 @@ def _rounded(value: float) -> float:
 def rounded_points(points: model.Outline) -> model.Outline:
     """Return an outline as it is written.  The same one stands with every number that was taken
     from it, so it is rounded once."""
-    return tuple((_rounded(x), _rounded(y), _rounded(z)) for x, y, z in points)
+    return tuple(
+        (round(x, DECIMALS) + 0.0, round(y, DECIMALS) + 0.0, round(z, DECIMALS) + 0.0)
+        for x, y, z in points
+    )
 
 
 def _named(pairs: Any) -> Any:

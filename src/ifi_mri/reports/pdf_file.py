@@ -134,8 +134,8 @@ def _plain(node: Node, pictures: list[str], figure: str) -> Any:
         children = _without_blanks_around(children)
     if node.classes == ["panels"]:
         _set_widths(children, figure)
-    if "aria-label" in node.attributes:
-        made["label"] = node.attributes["aria-label"]
+    if "lang" in node.attributes:
+        made["lang"] = node.attributes["lang"]
     return {**made, "children": children}
 
 
