@@ -116,6 +116,12 @@ def test_its_structure_has_headings_tables_and_pictures_with_words(pdf, tmp_path
         assert re.search(rf"^\s*{tag}\b", structure, re.MULTILINE), tag
 
 
+def test_sentences_in_another_language_are_marked_so():
+    german = replace(example_report.report(), language="de")
+    assert b"(de)" not in pdf_of()
+    assert b"/Lang(de)" in pdf_of(german).replace(b" ", b"")
+
+
 def test_lines_are_as_wide_on_paper_as_the_page_says():
     picture = {"svg": '<svg class="panel" viewBox="0 0 50 40"></svg>'}
     pdf_file._with_width(picture, 100.0)

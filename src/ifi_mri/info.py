@@ -19,6 +19,7 @@ def info() -> dict[str, Any]:
 
     from ifi_mri import config, findings, landmarks, loaders, measurements, reports
     from ifi_mri.landmarks import label_tables
+    from ifi_mri.summary.languages import languages
 
     def members(package: Any) -> list[Any]:
         return [import_module(f"{package.__name__}.{name}") for name in package.MODULES]
@@ -54,6 +55,7 @@ def info() -> dict[str, Any]:
             }
             for profile in config.profiles()
         ],
+        "languages": list(languages()),
         "optional_parts": {
             name: {"needs": module, "installed": find_spec(module) is not None}
             for name, module in OPTIONAL_PARTS.items()
@@ -67,6 +69,7 @@ def as_text(content: dict[str, Any]) -> str:
     lists = (
         "image_formats", "landmark_formats", "label_map_formats", "report_formats", "measurements",
         "findings",
+        "languages",
     )  # fmt: skip
     lines += [f"{key.replace('_', ' ')}: {', '.join(content[key])}" for key in lists]
     lines.append("label tables (--label-table):")

@@ -31,7 +31,7 @@ from ifi_mri.model import FloatArray
 SOUND: Final = 0.5
 
 #: Below this nothing is proposed.
-LEAST_SCORE: Final = 0.2
+LEAST_SCORE: Final = 0.15
 
 #: Without a head the neck's direction is a guess: never sound.
 HEADLESS: Final = 0.45
