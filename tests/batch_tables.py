@@ -1,6 +1,9 @@
 """A made-up batch: its tables alone, as several readers of the same hips would leave them."""
 
+import csv
+import io
 import random
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,17 @@ def row(table: str, **cells: Any) -> list[str]:
     names = columns.names(table)
     assert set(cells) <= set(names)
     return ["" if cells.get(name) is None else str(cells[name]) for name in names]
+
+
+def write_tables(folder: Path, cases: Iterable[dict[str, list[list[str]]]]) -> None:
+    """Write the tables of cases, each as rows of cells by table."""
+    tables.write(folder, ({table: _lines(rows) for table, rows in case.items()} for case in cases))
+
+
+def _lines(rows: Iterable[list[str]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def write_batch(folder: Path, n_cases: int = 30, noise_mm: float = 0.8) -> Path:
@@ -56,7 +70,7 @@ def write_batch(folder: Path, n_cases: int = 30, noise_mm: float = 0.8) -> Path:
                     "findings": found,
                 }
             )
-    tables.write(folder, cases)
+    write_tables(folder, cases)
     return folder
 
 

@@ -62,10 +62,11 @@ def scene(
     turn_deg: tuple[float, float, float] = (17.0, -9.0, 23.0),
     origin_mm: tuple[float, float, float] = (-31.7, 42.2, -88.9),
     highest: int = 4095,
+    lowest: int = 0,
 ) -> Scene:
     """Random values on an oblique, anisotropic grid; slices along row x column direction."""
     random = np.random.default_rng(seed)
-    voxels = random.integers(0, highest + 1, size=shape).astype(np.uint16)
+    voxels = random.integers(lowest, highest + 1, size=shape).astype(np.uint16)
     matrix = Rotation.from_euler("xyz", turn_deg, degrees=True).as_matrix()
     right, down = matrix[:, 0], matrix[:, 1]
     affine = np.eye(4)

@@ -21,6 +21,7 @@ SCENE = make.scene(
     spacing_mm=(5.0, 0.7, 0.9),
     turn_deg=(8.0, -6.0, 11.0),
     origin_mm=(-150.0, -80.0, 20.0),
+    lowest=500,
     highest=900,
 )
 #: The same with square pixels, which Cornerstone needs to place what it stores on an image.
@@ -29,6 +30,7 @@ SQUARE = make.scene(
     spacing_mm=(5.0, 0.8, 0.8),
     turn_deg=(8.0, -6.0, 11.0),
     origin_mm=(-130.0, -90.0, 20.0),
+    lowest=500,
     highest=900,
 )
 FLUID_TAGS = {

@@ -138,3 +138,25 @@ def test_the_larger_error_counts_and_other_numbers_do_not() -> None:
     assert landmark_sd_mm(of_measurements([*spaces, *areas])) == alone
     assert landmark_sd_mm(of_measurements([*spaces, *within])) > 1.2 * alone
     assert landmark_sd_mm(of_measurements(areas)) is None
+
+
+def test_two_values_of_one_read_are_refused_also_between_readers() -> None:
+    rows = [*two_readers(4), reading("c00", "R1", 99.0)]
+    with pytest.raises(ValueError, match=r"c00, left: R1 has two values of .* for read 1"):
+        comparisons(rows, IFS)
+
+
+def test_reads_stand_in_the_order_of_their_numbers() -> None:
+    rows = [reading("a", "R1", float(read), read=read) for read in (10, 2, 1)]
+    (compared,) = comparisons(rows, IFS)
+
+    assert compared.columns == ("read 1", "read 2", "read 10")
+    assert compared.values == ((1.0, 2.0, 10.0),)
+
+
+def test_grades_that_nobody_shares_have_a_reason() -> None:
+    rows = [reading("a", "R1", 1), reading("b", "R2", 1)]
+    (found,) = of_categories(rows, (0, 1, 2, 3), weighted=True)
+
+    assert found.pairs == ()
+    assert found.reason == "no hip has a value by each of R1, R2"

@@ -8,7 +8,11 @@ import pytest
 from batch_tables import write_batch
 
 from ifi_mri import cli
+from ifi_mri.cohort import agreement, agreement_files
+from ifi_mri.cohort.readings import Reading
 from ifi_mri.config import load_config
+from ifi_mri.errors import ConfigError
+from ifi_mri.vocabulary import Side
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +102,10 @@ def test_a_folder_without_a_batch_is_said(tmp_path, capsys):
 
 
 def test_one_reader_alone_gives_a_page_that_says_so_and_no_settings(tmp_path, capsys):
-    from batch_tables import row
-
-    from ifi_mri.cohort import tables
+    from batch_tables import row, write_tables
 
     cells = {"case_id": "a", "reader": "R1", "read": 1}
-    tables.write(
+    write_tables(
         tmp_path,
         [{"cases": [row("cases", **cells, status="done")], "measurements": [], "findings": []}],
     )
@@ -113,3 +115,26 @@ def test_one_reader_alone_gives_a_page_that_says_so_and_no_settings(tmp_path, ca
     assert cli.main(command) == cli.WRONG_USAGE
     assert "no landmark SD follows" in capsys.readouterr().err
     assert not (tmp_path / "own.toml").exists()
+
+
+def test_readings_that_are_copies_give_no_settings(tmp_path):
+    copies = [
+        Reading(f"c{k}", Side.LEFT, reader, 1, "ischiofemoral_space", 10.1 + k, "mm")
+        for k in range(5)
+        for reader in ("R1", "R2")
+    ]
+    found = agreement.of_measurements(copies)
+    with pytest.raises(ConfigError, match="no landmark SD follows: the readings agree to"):
+        agreement_files.write_config(found, tmp_path / "own.toml")
+    assert not (tmp_path / "own.toml").exists()
+
+
+def test_readers_whose_names_read_like_the_page_are_told_apart():
+    copies = [
+        Reading(f"c{k}", Side.LEFT, reader, 1, "quadratus_femoris_oedema grade", k % 4)
+        for k in range(5)
+        for reader in ("A against B", "<b>C</b>")
+    ]
+    page = agreement_files.as_page(agreement.of_categories(copies, (0, 1, 2, 3), weighted=True))
+
+    assert b"rows &lt;b&gt;C&lt;/b&gt;, columns A against B" in page

@@ -519,6 +519,34 @@ def test_two_readers_of_a_case_lie_in_folders_of_their_own(study, tmp_path):
     assert spaces["R2", "2", "left"] > spaces["R1", "1", "left"] + 0.5
 
 
+def test_a_label_table_of_the_batch_leaves_cases_without_label_maps_alone(table, tmp_path):
+    settings = batch.Settings(Config(), FORMATS, "native")
+
+    assert run(table, tmp_path / "out", settings=settings).n_done == 3
+
+
+def test_one_landmark_table_may_hold_every_case(study, tmp_path):
+    table = small_batches.make_batch(tmp_path / "in", *study, n_cases=2)
+    lines = ["case_id,reader,read,side,landmark,l,p,s"]
+    for number in range(2):
+        marks = json.loads((tmp_path / "in" / "marks" / f"{number:03d}.json").read_text())
+        for mark in marks["landmarks"]:
+            point = ",".join(map(str, mark["points_mm"][0]))
+            lines.append(f"case_{number:03d},R1,1,{mark['side']},{mark['name']},{point}")
+    lines += [f"other_{k},R1,1,left,lesser_trochanter,1,2,3" for k in range(2000)]
+    (tmp_path / "in" / "all.csv").write_text("\n".join(lines))
+    table.write_text(table.read_text().replace("marks/000.json", "all.csv"))
+    table.write_text(table.read_text().replace("marks/001.json", "all.csv"))
+
+    assert run(table, tmp_path / "out").n_done == 2
+    spaces = [
+        float(row["value"])
+        for row in rows_of(tmp_path / "out", "measurements")
+        if (row["measurement"], row["side"]) == ("ischiofemoral_space", "left")
+    ]
+    assert 0.1 < spaces[1] - spaces[0] < 0.3
+
+
 # --- the lock -----------------------------------------------------------------------------------
 
 
@@ -609,6 +637,50 @@ def test_a_task_whose_worker_dies_twice_is_given_up_and_the_others_are_done():
     assert results == {t: None if t == 4 else f"done {t}" for t in range(8)}
     assert work.seen.count(4) == 2
     assert n_rebuilt == 2
+
+
+class BreakingPool(Threads):
+    """A pool that a death breaks: everything in flight is lost with it, as with processes."""
+
+    in_flight = 4
+
+    def __init__(self, killers):
+        super().__init__()
+        self.killers, self.is_broken = killers, False
+
+    def work(self, task):
+        self.is_broken = self.is_broken or task in self.killers
+        if self.is_broken:
+            raise BrokenProcessPool("died")
+        return f"done {task}"
+
+    def rebuild(self):
+        self.executor.shutdown()
+        self.executor = ThreadPoolExecutor(1)
+        self.is_broken = False
+
+
+def test_no_task_is_given_up_for_what_was_in_flight_beside_it():
+    with BreakingPool(killers={3, 4, 9}) as pool:
+        results = {done.task: done.result for done in loop.run(pool.work, range(12), pool)}
+
+    assert results == {t: None if t in {3, 4, 9} else f"done {t}" for t in range(12)}
+
+
+def test_two_workers_of_a_cluster_that_die_once_cost_no_case():
+    work = Dying({3: 1, 4: 1})
+
+    def one_after_the_other(task):
+        time.sleep(0.02)
+        return work(task)
+
+    with Threads() as cluster:
+        cluster.all_are_lost = False
+        results = {
+            done.task: done.result for done in loop.run(one_after_the_other, range(12), cluster)
+        }
+
+    assert results == {task: f"done {task}" for task in range(12)}
 
 
 def test_tasks_are_taken_only_as_there_is_room_for_them():

@@ -9,7 +9,7 @@ import pytest
 from batch_tables import write_batch, write_labels
 
 from ifi_mri import cli
-from ifi_mri.cohort import cutoffs
+from ifi_mri.cohort import batch_readings, cutoffs
 from ifi_mri.cohort.cutoffs import Label, LabelSource
 from ifi_mri.cohort.cutoffs_files import read_labels
 from ifi_mri.cohort.readings import Reading
@@ -123,6 +123,16 @@ def test_incorporation_bias_is_warned_of(source, sentence):
     assert sentence in text
 
 
+@pytest.mark.parametrize(
+    ("distances", "certain"), [([8, 9, 20, 21], True), ([8, 20, 9, 21], False)]
+)
+def test_an_interval_without_width_is_not_taken_for_certainty(distances, certain):
+    readings, labels = labelled(distances, [1, 1, 0, 0])
+    found = cutoffs.study(IFS, readings, labels, profiles(), 0.5, draws=20)
+
+    assert ("has no width" in " ".join(cutoffs.warnings([found], labels))) is certain
+
+
 def test_one_group_alone_has_a_reason_and_no_figures():
     readings, labels = labelled([10, 12, 20], [1, 1, 1])
     found = cutoffs.study(IFS, readings, labels, profiles(), 0.5)
@@ -194,3 +204,33 @@ def test_a_prevalence_that_is_no_share_is_refused(tmp_path, capsys, prevalence):
 
     assert cli.main(command) == cli.WRONG_USAGE
     assert "expected a share between 0 and 1" in capsys.readouterr().err
+
+
+def test_labels_of_a_spreadsheet_with_semicolons_quotes_and_a_byte_order_mark(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_bytes('\ufeffCase_ID;Side;Label;patient\r\n"A, ""x""";left;yes;"p;1"\r\n'.encode())
+
+    assert read_labels(path) == {('A, "x"', Side.LEFT): Label(True, "p;1")}
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        (b"A,left,yes,1,2,3", "more cells than columns"),
+        (b",left,yes", "case_id is blank"),
+        (b"A,left," + b"y" * 200_000, "line [12] is not CSV"),
+        (b'A,left,"yes\n', "line [12] is not CSV"),
+    ],
+    ids=["too many cells", "no case", "a huge cell", "an open quote"],
+)
+def test_a_row_that_is_none_is_refused(tmp_path, row, problem):
+    path = tmp_path / "labels.csv"
+    path.write_bytes(b"case_id,side,label\n" + row + b"\n")
+    with pytest.raises(ConfigError, match=problem):
+        read_labels(path)
+
+
+def test_two_values_of_one_reader_and_read_are_refused_not_chosen_from():
+    twice = [hip("a", 10.0), hip("a", 20.0)]
+    with pytest.raises(ConfigError, match=r"a, left: \S+ has two values of .* for read 1"):
+        batch_readings.of_one_reader(twice, None)

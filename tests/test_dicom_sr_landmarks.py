@@ -18,7 +18,13 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 import ifi_mri
 from ifi_mri import landmarks as landmark_files
 from ifi_mri.cli import main
-from ifi_mri.errors import IfiMriError, LandmarkError, LandmarkFormatError, LandmarkMismatchError
+from ifi_mri.errors import (
+    ConfigError,
+    IfiMriError,
+    LandmarkError,
+    LandmarkFormatError,
+    LandmarkMismatchError,
+)
 from ifi_mri.landmarks import dicom_sr as reader
 from ifi_mri.reports import dicom_sr as writer
 from ifi_mri.vocabulary import LandmarkName, ObservationName, Side
@@ -280,10 +286,12 @@ def test_coordinates_in_space_need_no_image(classic, tmp_path):
     measured.NumericValue = f"{length:.10g}"
     measured.MeasurementUnitsCodeSequence = [coded("mm", "UCUM")]
     shape = item("SCOORD3D", GraphicType="POLYLINE", GraphicData=[*points[0], *points[1]])
+    shape.ReferencedFrameOfReferenceUID = "1.2.3.4"
     number = item("NUM", LENGTH, MeasuredValueSequence=[measured], ContentSequence=[shape])
     found = read(report(classic, group(number, label="IFS-L")), tmp_path)
     assert_is_line(found, Side.LEFT, points)
     assert found.image_marks == ()
+    assert found.frame_of_reference_uid == "1.2.3.4"
     measured.NumericValue = f"{length + 1:.10g}"
     with pytest.raises(LandmarkMismatchError, match="the file states"):
         read(report(classic, group(number, label="IFS-L")), tmp_path)
@@ -649,3 +657,25 @@ def test_samples_without_our_labels_get_one_clear_sentence(name, shared):
         landmark_files.read(shared / "conformance" / "sr" / name)
     assert str(caught.value).startswith(name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_a_coordinate_that_is_no_number_is_refused(square, place, tmp_path):
+    points = [[40.0, 30.0], [60.0, 50.0]]
+    points[place // 2][place % 2] = float("nan")
+    content = report(square, group(line(square, 2, points, 10.0), label="IFS-L"))
+    with pytest.raises(LandmarkFormatError, match="a coordinate is not a finite number"):
+        read(content, tmp_path)
+
+
+def test_coordinates_in_space_without_a_frame_of_reference_are_refused(classic, tmp_path):
+    shape = item("SCOORD3D", GraphicType="POINT", GraphicData=[1.0, 2.0, 3.0])
+    content = report(classic, group(shape, label="IT-L"))
+    with pytest.raises(LandmarkFormatError, match="name no frame of reference"):
+        read(content, tmp_path)
+
+
+@pytest.mark.parametrize(("name", "organisation"), [("", "Clinic"), ("Doe^Jane", " "), ("^=", "C")])
+def test_nobody_signs_no_report(name, organisation):
+    with pytest.raises(ConfigError, match=r"signature of the DICOM SR: its .* is blank"):
+        writer.Signature(name, organisation)

@@ -318,3 +318,17 @@ def test_every_finding_is_there_for_a_side_without_a_single_number():
 
     assert [finding.name for finding in found] == list(FindingName)
     assert {finding.status for finding in found} == {Status.NOT_ASSESSABLE}
+
+
+def test_a_doubtful_width_from_bone_labels_is_not_compared_with_any_cut_off():
+    hip = assessed(ifs=4.0)
+    said = (("ends", "from bone labels"), ("doubtful", "the ischium has a lump"))
+    doubtful = replace(hip, results=[replace(hip.results[0], details=said), *hip.results[1:]])
+
+    found = narrowing.assess(doubtful)[0]
+    compared = {flag.name for flag in narrowing.flags(doubtful, profiles())}
+
+    assert (found.status, found.probability) == (Status.NOT_ASSESSABLE, None)
+    assert found.because == "the ends are from bone labels, and doubtful: the ischium has a lump."
+    assert found.name in {flag.name for flag in narrowing.flags(hip, profiles())}
+    assert found.name not in compared

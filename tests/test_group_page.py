@@ -10,7 +10,7 @@ from pathlib import Path
 
 import html5lib
 import pytest
-from batch_tables import SPACES, row, write_batch
+from batch_tables import SPACES, row, write_batch, write_tables
 
 from ifi_mri import cli
 from ifi_mri.cohort import group, group_page, tables
@@ -75,6 +75,18 @@ def test_the_page_allows_nothing_from_outside() -> None:
     assert "http" not in page.replace("http://www.w3.org", "").replace("http-equiv", "")
 
 
+def test_numbers_that_are_none_are_left_out(tmp_path: Path) -> None:
+    who = {"case_id": "a", "reader": "R1", "read": 1}
+    numbers = [
+        row("measurements", **who, side=side, measurement=SPACES[0], value=value)
+        for side, value in (("left", "inf"), ("right", "nan"))
+    ]
+    cases = [row("cases", **who, status="done", age_years="nan")]
+    write_tables(tmp_path, [{"cases": cases, "measurements": numbers, "findings": []}])
+
+    assert b'"age":null' in group_page.render(group.lines(tmp_path))
+
+
 def test_an_empty_cohort_has_a_page() -> None:
     html5lib.HTMLParser(strict=True).parse(group_page.render([]).decode())
 
@@ -127,14 +139,14 @@ def big_batch(folder: Path, n_cases: int) -> Path:
                 for name in SPACES
             ]  # fmt: skip
             yield {
-                "cases": [row("cases", **who, status="done", folder=f"cases/c{k:05}",
+                "cases": [row("cases", **who, status="done", folder=f"cases:/c#{k:05}",
                               profile="singer2015", sex="fm"[k % 2] and ("female", "male")[k % 2])],
                 "measurements": measured,
                 "findings": [row("findings", **who, side="left",
                                  finding="ischiofemoral_space_narrowing", status="absent")],
             }  # fmt: skip
 
-    tables.write(folder, cases())
+    write_tables(folder, cases())
     return folder
 
 
@@ -150,6 +162,7 @@ def test_five_thousand_cases_are_filtered_sorted_and_reviewed_in_a_browser(tmp_p
     assert found["shownBySearch"] == "10 of 5000 readings"
     assert found["shownFailed"] == "50 of 5000 readings"
     assert (found["charts"], found["rows"]) == (4, 100)
+    assert found["href"].startswith("./cases%3A/c%2300")
     assert found["ascending"] == sorted(found["ascending"])
     assert found["descending"] == sorted(found["descending"], reverse=True)
     assert found["sorted"] == "descending"

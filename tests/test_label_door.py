@@ -291,6 +291,43 @@ def test_points_and_maps_make_one_set_and_the_readers_marks_win(tmp_path):
     assert placed.sources == (tmp_path / "points.json", path)
 
 
+@pytest.mark.parametrize(
+    ("side_pixels", "codes_expected"), [(2, {"label_with_islands"}), (0, set())]
+)
+def test_an_island_of_a_label_is_told_because_it_narrows_the_space(
+    side_pixels, codes_expected, tmp_path
+):
+    voxels, affine = labels().copy(), anatomy().grid.affine
+    left = ifi_mri.analyse(study(), LandmarkSet(drawn(), study_uid=study().study_uid)).measured(
+        IFS, LEFT
+    )
+    middle = geometry.patient_to_voxel(affine, np.mean(left.points_mm, axis=0))
+    k, row, column = np.rint(middle).astype(int)
+    voxels[k, row : row + side_pixels, column : column + side_pixels] = 21
+
+    report = ifi_mri.analyse(
+        study(),
+        landmark_files.read(WRITERS["nifti"](tmp_path, voxels, affine), label_table="native"),
+    )
+
+    found = [one for one in report.cautions if one.code == "label_with_islands"]
+    assert {one.code for one in found} == codes_expected
+    assert {one.side for one in found} <= {LEFT}
+    assert (value(report, IFS, LEFT) < 6) is bool(found)
+
+
+def test_the_same_voxels_under_another_table_are_another_report(tmp_path):
+    path = WRITERS["nifti"](tmp_path, labels(), anatomy().grid.affine)
+    newer = NATIVE.model_copy(update={"version": "2"})
+
+    uids = {
+        ifi_mri.analyse(study(), landmark_files.read(path, label_table=table)).report_uid
+        for table in (NATIVE, NATIVE, newer)
+    }
+
+    assert len(uids) == 2
+
+
 def test_a_map_that_adds_nothing_leaves_the_status_alone(tmp_path):
     affine = anatomy().grid.affine
     table = tmp_path / "model.toml"
@@ -474,6 +511,23 @@ def test_a_segments_name_with_the_patients_is_withheld(tmp_path):
 
     assert "iller" not in str(caught.value)
     assert "withheld" in str(caught.value)
+
+
+def test_a_label_named_after_the_patient_is_withheld(tmp_path):
+    """A NRRD file knows no patient; the study does."""
+    keys = {
+        f"Segment{k}_{key}": said
+        for k, name in enumerate(("NOBODY IMAGINARY", "IT R"))
+        for key, said in (("Name", name), ("LabelValue", str(11 + k)), ("Layer", "0"))
+    }
+    path = make.nrrd(tmp_path / "m.seg.nrrd", [labels()], anatomy().grid.affine, keys=keys)
+    marks = landmark_files.read(path)
+
+    _, checked = pipeline.check(study(), marks, ifi_mri.Config())
+    for cautions in (ifi_mri.analyse(study(), marks).cautions, checked):
+        (text,) = [one.text for one in cautions if one.code == "labels_not_used"]
+        assert "withheld" in text
+        assert "NOBODY" not in text
 
 
 def test_a_table_without_a_map_is_wrong_usage(tmp_path):

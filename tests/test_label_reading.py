@@ -121,6 +121,7 @@ def test_a_muscle_that_shares_its_label_is_kept_only_around_the_trochanter():
     assert heights
     assert max(abs(z - tip[2]) for z in heights) <= 12.5
     assert ("label_also_contains", LEFT) in codes(found)
+    assert found.in_part == {(QF, LEFT)}
 
 
 def test_a_reference_lies_on_the_slices_of_its_muscle():
@@ -144,6 +145,7 @@ def test_without_a_space_a_shared_label_stays_with_a_caution():
     assert np.ptp(heights) > 50
     assert ("label_also_contains", LEFT) in codes(found)
     assert ("space_not_proposed", LEFT) in codes(found)
+    assert not found.in_part
 
 
 def test_ends_that_are_labelled_are_not_proposed_again():

@@ -9,12 +9,18 @@ import nibabel as nib
 import numpy as np
 import pytest
 from bone_makers import Body, Hip
-from test_label_reading import anatomy
+from test_label_reading import MODEL, anatomy, labels_with_muscle
 
 import ifi_mri
 from ifi_mri.errors import LandmarkMismatchError
 from ifi_mri.landmarks import proposing
-from ifi_mri.landmarks.proposing import NOT_REVIEWED, attributed, beside_the_reader, complete
+from ifi_mri.landmarks.proposing import (
+    NOT_REVIEWED,
+    attributed,
+    beside_the_reader,
+    complete,
+    statement,
+)
 from ifi_mri.model import (
     Landmark,
     LandmarkSet,
@@ -26,6 +32,7 @@ from ifi_mri.vocabulary import LandmarkName, MeasurementName, Side
 
 LEFT, RIGHT = Side
 IT, LT = LandmarkName.ISCHIAL_TUBEROSITY, LandmarkName.LESSER_TROCHANTER
+QF = LandmarkName.QUADRATUS_FEMORIS
 IFS = MeasurementName.ISCHIOFEMORAL_SPACE
 ONE = Body(left=Hip(), right=Hip(), sides=(LEFT,))
 
@@ -52,6 +59,10 @@ def space_on(completed, side):
     return next(space for space in completed.spaces if space.side is side)
 
 
+def proposed_sides(completed):
+    return {space.side for space in completed.spaces if space.used}
+
+
 def measurement(value, name=IFS, side=LEFT, **details):
     return Measurement(
         name=name, side=side, value=value, unit="mm", sd=1.0,
@@ -75,7 +86,7 @@ def test_a_side_that_nobody_marked_gets_both_ends_as_proposed_landmarks():
     assert space.n_slices <= space.n_searched
     assert {mark.name for mark in completed.landmarks.on(LEFT)} == {IT, LT}
     assert completed.landmarks.status == "proposed"
-    assert completed.proposed_sides == {LEFT}
+    assert proposed_sides(completed) == {LEFT}
 
 
 def test_a_side_without_bones_keeps_its_reason():
@@ -93,7 +104,7 @@ def test_the_readers_own_ends_win_and_the_report_says_so(names):
     completed = complete(own, [bones()], None)
 
     assert completed.landmarks.on(LEFT) == own.landmarks
-    assert completed.proposed_sides == frozenset()
+    assert proposed_sides(completed) == set()
     space = space_on(completed, LEFT)
     assert space.width_mm == pytest.approx(truth_mm(), abs=1.0)
     assert all(name in space.reason for name in names)
@@ -103,7 +114,18 @@ def test_the_readers_own_ends_win_and_the_report_says_so(names):
 def test_a_reader_of_the_other_side_does_not_stop_the_proposal():
     completed = complete(marked(IT, LT, side=RIGHT), [bones()], None)
 
-    assert completed.proposed_sides == {LEFT}
+    assert proposed_sides(completed) == {LEFT}
+
+
+def test_a_muscle_that_lost_slices_is_known_unless_the_reader_drew_it():
+    label_map = make.label_map(*labels_with_muscle(), MODEL)
+    drawn = Landmark(QF, LEFT, ((1.0, 0.0, 0.0), (2.0, 0.0, 0.0), (2.0, 1.0, 0.0)), True)
+
+    alone = complete(LandmarkSet(()), [label_map], anatomy())
+    beside = complete(LandmarkSet((drawn,)), [label_map], anatomy())
+
+    assert (alone.in_part_on(LEFT), alone.in_part_on(RIGHT)) == ({QF}, set())
+    assert not beside.in_part
 
 
 def test_without_label_maps_landmarks_stay_as_they_are():
@@ -134,6 +156,18 @@ def test_a_space_from_bones_says_so_with_its_score_and_range():
     assert result.detail("bone_label_score") == 0.8
     assert result.detail("searched_from_tip_low_mm") == -11.0
     assert result.detail("searched_from_tip_high_mm") == 11.0
+
+
+@pytest.mark.parametrize(("score", "doubtful"), [(0.49, True), (0.5, False)])
+def test_a_doubtful_space_says_why_with_its_number_and_in_the_impression(score, doubtful):
+    (space,) = complete(LandmarkSet(()), [bones()], anatomy()).spaces[:1]
+    spaces = [replace(space, score=score, doubts=("a lump", "an island"))]
+
+    (found,) = attributed([measurement(20.0)], spaces)
+    impression = " ".join(statement(spaces))
+
+    assert dict(found.details).get("doubtful") == ("a lump; an island" if doubtful else None)
+    assert ("is doubtful and not judged: a lump; an island." in impression) is doubtful
 
 
 def test_numbers_of_the_other_side_or_of_other_structures_are_left_alone():

@@ -217,3 +217,30 @@ def test_an_outline_that_crosses_itself_is_not_measured():
     )
 
     assert "crosses itself" in results[0].reason
+
+
+@pytest.mark.parametrize(("share", "measurable"), [(0.45, False), (0.55, True)])
+def test_a_region_too_dark_for_muscle_says_nothing_about_oedema(share, measurable):
+    voxels = picture(noise=2.0)
+    rows, columns = pixels(*MUSCLE)
+    voxels[2, rows, columns] *= share
+    found = measured(voxels)
+
+    assert all(isinstance(one, NotMeasured) is not measurable for one in found.values())
+    if not measurable:
+        assert "0.45 times as bright as the reference_muscle" in found[FRACTION].reason
+
+
+@pytest.mark.parametrize(("level", "measurable"), [(19.0, False), (21.0, True)])
+def test_a_picture_of_few_grey_levels_is_not_measured(level, measurable):
+    """Steps of 1 are 5 % of a level of 20."""
+    found = measured(np.rint(picture(level=level, noise=1.0)))[RATIO]
+
+    assert isinstance(found, NotMeasured) is not measurable
+    assert measurable or "in steps of 5 % of the reference_muscle signal" in found.reason
+
+
+def test_noise_without_signal_is_not_measured():
+    noise = np.random.default_rng(0).rayleigh(100.0, SHAPE)
+
+    assert "1.8 times its noise" in measured(noise)[RATIO].reason

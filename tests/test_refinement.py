@@ -13,6 +13,7 @@ from ifi_mri import measurements, refinement
 from ifi_mri.config import Config
 from ifi_mri.measurements import in_plane_distance, ischiofemoral_space
 from ifi_mri.model import Grid, Hip, Landmark, MarkedGap
+from ifi_mri.refinement import edge_search
 from ifi_mri.vocabulary import LandmarkName, Role, Side
 
 REACH_MM = 3.0
@@ -77,13 +78,14 @@ def test_refined_widths_are_those_of_the_shapes_whatever_was_clicked(bones):
     assert found[both == 1].std() < clicked.std() / 3
 
 
-def test_refinement_also_slides_along_the_edge_to_where_it_is_narrowest():
+@pytest.mark.parametrize("aside_mm", [2.0, 4.5])
+def test_refinement_also_slides_along_the_edge_to_where_it_is_narrowest(aside_mm):
     bones = Bones(outside="fat")
     marks = bones.marks()
     tangent = np.array([0.0, 1.0])
     moved = [
         dataclasses.replace(
-            one, points_mm=(tuple(float(x) for x in bones.to_patient(place + 2.0 * tangent)),)
+            one, points_mm=(tuple(float(x) for x in bones.to_patient(place + aside_mm * tangent)),)
         )
         for one, place in zip(marks, bones.nearest, strict=True)
     ]
@@ -95,6 +97,9 @@ def test_refinement_also_slides_along_the_edge_to_where_it_is_narrowest():
     ends = np.array([end.point_mm for end in found.ends])
     assert width_mm(ends) == pytest.approx(bones.true_mm, abs=0.1)
     assert np.linalg.norm(ends - [one.points_mm[0] for one in moved], axis=1).min() > 1.0
+    for end in found.ends:  # in the middle of what was traced, where the fit is surest
+        to_first, to_last = (width_mm([end.point_mm, end.edge_mm[k]]) for k in (0, -1))
+        assert abs(to_first - to_last) < 1.0
 
 
 @pytest.mark.parametrize("outside", ["muscle", "fat", "layer"])
@@ -109,6 +114,29 @@ def test_without_a_cortex_an_end_stays_where_it_was_marked(outside, pixel_mm):
         assert ischium.point_mm == ischium.reader_mm
         assert ischium.edge_mm == ()
         assert ischium.sd_mm is None
+
+
+@pytest.mark.parametrize(("snr", "seed"), [(15, 0), (40, 1), (40, 2), (40, 5)])
+def test_muscle_that_is_a_little_darker_beside_marrow_is_no_cortex(snr, seed):
+    """Poses and noise in which a fit alone takes a stripe of muscle, or a chance, for cortex."""
+    rng = np.random.default_rng(seed)
+    bones = Bones(has_cortex=(False, False), pixel_mm=(0.4, 0.4), snr=snr).but(
+        offset_mm=tuple(rng.uniform(-1, 1, 2)),
+        turn_deg=rng.uniform(0, 90),
+        side=list(Side)[seed % 2],
+    )
+    volume = bones.volume(rng)
+
+    (found,) = refinement.refine([gap_of(volume, bones.marks(rng, 1.0))], volume, REACH_MM)
+
+    assert [end.is_refined for end in found.ends] == [False, False]
+
+
+def test_one_ray_without_an_edge_does_not_cut_an_edge_in_two():
+    score = np.array([9.0, 9.0, 9.0, -30.0, 9.0, 9.0, 9.0])
+    path = edge_search.Path(np.zeros(7), score, 2.0, 0.1)
+
+    assert edge_search.supported(path, np.ones(7, dtype=bool)) == slice(0, 7)
 
 
 def test_where_one_end_stays_the_other_ones_edge_is_measured_from_it():

@@ -156,5 +156,37 @@ def test_readings_that_never_differ_agree_wholly() -> None:
     ids=["two hips", "one reading", "a missing reading", "no spread"],
 )
 def test_what_has_no_agreement_is_refused(readings) -> None:
-    with pytest.raises(ValueError, match=r"expected|missing|same value"):
+    with pytest.raises(ValueError, match=r"expected|missing|same mean"):
         reliability(readings)
+
+
+def test_a_negative_coefficient_lies_within_its_interval() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        found = reliability(15 + random.normal(size=(4, 2)))
+
+        assert found.icc_2_1.low <= found.icc_2_1.value <= found.icc_2_1.high <= 1.0
+
+
+@pytest.mark.parametrize("offsets_mm", [(0.0, 0.0, 0.0), (0.0, 0.1, 0.2)])
+def test_rounding_of_means_is_no_disagreement(offsets_mm) -> None:
+    hips = np.array([12.345, 7.1, 19.033, 15.7, 21.003])
+    readings = hips[:, None] + np.array(offsets_mm)
+    found = reliability(readings)
+    limits = limits_of_agreement(readings[:, 0], readings[:, 1])
+
+    assert found.icc_3_1.low == 1.0
+    assert found.icc_2_1.low <= found.icc_2_1.value <= found.icc_2_1.high <= 1.0
+    assert limits.sd == 0.0
+    assert not limits.slope_p < 0.05
+
+
+@given(st.integers(0, 10_000), st.integers(3, 9), st.integers(2, 4), st.sampled_from([0.0, 0.2]))
+def test_an_interval_holds_its_value_also_where_readers_do_not_agree(seed, n, k, spread) -> None:
+    random = np.random.default_rng(seed)
+    readings = 15 + spread * random.normal(size=(n, 1)) + random.normal(size=(n, k))
+    found = reliability(readings - readings.mean(axis=0))
+
+    for one in (found.icc_2_1, found.icc_3_1, found.icc_a_k, found.sem):
+        assert one.low <= one.value <= one.high
+    assert found.icc_a_k.high <= 1.0

@@ -412,6 +412,17 @@ def test_a_volume_of_few_slices_or_with_gaps_is_called_partial(slices, n_missing
     assert found.detail("partial") == partial
 
 
+def test_a_muscle_whose_outlines_are_those_of_a_part_has_a_partial_volume():
+    outlines = [box("quadratus_femoris", k, 60, 30, 40, 10) for k in range(5)]
+    shortened = dataclasses.replace(
+        hip(*outlines), in_part=frozenset({LandmarkName.QUADRATUS_FEMORIS})
+    )
+
+    found = quadratus_femoris_volume.measure(shortened, CONFIG)[0]
+
+    assert found.detail("partial") == "yes"
+
+
 def test_outlines_drawn_on_the_fluid_series_have_its_spacing():
     coarse = AFFINE.copy()
     coarse[:3, 0] *= 2  # 10 mm apart, through the same first slice

@@ -430,7 +430,7 @@ def eroded(mask: BoolArray, pixels: int) -> BoolArray:
     """Return a mask without its outermost ``pixels`` layers (4-connected)."""
     from scipy.ndimage import binary_erosion
 
-    rows, columns = np.nonzero(mask)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if pixels == 0 or len(rows) == 0:
         return mask
     box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]

@@ -451,7 +451,8 @@ class Hip:
     ``series`` and ``volumes`` are by role.  A role is absent where the study has no such series;
     ``volumes`` hold only the slices near this side's landmarks, and only for roles whose pixels
     are measured.  ``reasons`` say why a role is absent.  ``refined`` are the gaps whose ends were
-    looked for in the picture; empty where that was not asked for.
+    looked for in the picture; empty where that was not asked for.  ``in_part`` are the structures
+    whose outlines are known to be those of a part: their extent is not the structure's.
     """
 
     side: Side
@@ -460,6 +461,7 @@ class Hip:
     volumes: Mapping[Role, Volume]
     reasons: Mapping[Role, str] = field(default_factory=dict)
     refined: tuple[RefinedGap, ...] = ()
+    in_part: frozenset[LandmarkName] = frozenset()
 
     def marked(self, name: LandmarkName) -> tuple[Landmark, ...]:
         """Return this hip's landmarks of one name, on whatever slices."""

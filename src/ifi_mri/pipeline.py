@@ -31,6 +31,7 @@ from ifi_mri.errors import SeriesNotFoundError, StudyError
 from ifi_mri.findings import AssessedHip, narrowing
 from ifi_mri.landmarks import midline, proposing
 from ifi_mri.landmarks.label_masks import LabelMap
+from ifi_mri.landmarks.proposing import Completed
 from ifi_mri.model import (
     Caution,
     ClinicalIntake,
@@ -118,11 +119,11 @@ def analyse(
     completed = landmark_files.placed_on(landmarks, anatomy, label_maps)
     landmarks = completed.landmarks
     cautions = [*study.cautions, *landmark_files.check(landmarks, study, anatomy)]
-    cautions += completed.cautions
+    cautions += _without_identity(completed.cautions, study)
     picture, picture_cautions = _look_at_picture(landmarks, anatomy)
     cautions += picture_cautions
     dixon = selection.dixon_pair(study, config, anatomy)
-    hips = [_hip(side, landmarks, choices, dixon) for side in Side]
+    hips = [_hip(side, completed, choices, dixon) for side in Side]
     if config.refinement.enabled:
         hips, refinement_cautions = _refined(hips, anatomy, config)
         cautions += refinement_cautions
@@ -163,7 +164,7 @@ def analyse(
     )
     return Report(
         schema_version=SCHEMA_VERSION,
-        report_uid=_report_uid(study, landmarks, config, inputs),
+        report_uid=_report_uid(study, landmarks, config, inputs, provenance),
         case_id=config.case_id or landmarks.case_id or _anonymous_case_id(study),
         created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         software_name="ifi_mri",
@@ -254,7 +255,8 @@ def check(
     completed = landmark_files.placed_on(landmarks, anatomy)
     cautions = landmark_files.check(completed.landmarks, study, anatomy)
     _, picture_cautions = _look_at_picture(completed.landmarks, anatomy)
-    return anatomy, (*cautions, *completed.cautions, *picture_cautions)
+    of_maps = _without_identity(completed.cautions, study)
+    return anatomy, (*cautions, *of_maps, *picture_cautions)
 
 
 def choice_cautions(choices: Sequence[SeriesChoice], config: Config) -> list[Caution]:
@@ -300,13 +302,13 @@ def _anatomy(choices: Sequence[SeriesChoice], cautions: Sequence[Caution]) -> Se
 
 def _hip(
     side: Side,
-    landmark_set: LandmarkSet,
+    completed: Completed,
     choices: Sequence[SeriesChoice],
     dixon: tuple[Series, Series] | None,
 ) -> Hip:
     """Return one hip with the slices that its signal regions lie on: of the fluid-sensitive series,
     of the anatomy (where muscle and fat are, and whether the patient moved) and of Dixon images."""
-    marks = landmark_set.on(side)
+    marks = completed.landmarks.on(side)
     series = {choice.role: choice.series for choice in choices if choice.series is not None}
     reasons = {choice.role: choice.reason for choice in choices if choice.series is None}
     volumes: dict[Role, Volume] = {}
@@ -325,7 +327,7 @@ def _hip(
             if role is Role.FLUID_SENSITIVE:
                 raise
             reasons[role] = f"{one.label} could not be opened there ({type(problem).__name__})"
-    return Hip(side, marks, series, volumes, reasons)
+    return Hip(side, marks, series, volumes, reasons, in_part=completed.in_part_on(side))
 
 
 def _refined(hips: list[Hip], anatomy: Series, config: Config) -> tuple[list[Hip], list[Caution]]:
@@ -437,6 +439,13 @@ def _at_ends(side: Side, measured: Iterable[Measurement], anatomy: Series) -> It
     yield from tissue_at_ends.cautions(spaces, volume)
 
 
+def _without_identity(cautions: Iterable[Caution], study: Study) -> list[Caution]:
+    """Return cautions about what label maps hold: a label may be named after the patient."""
+    return [
+        replace(one, text=loaders.without_identity(one.text, study.patient)) for one in cautions
+    ]
+
+
 def _without_repeats(cautions: Iterable[Caution]) -> tuple[Caution, ...]:
     return tuple(dict.fromkeys(cautions))
 
@@ -490,12 +499,19 @@ def shown_path(path: Path, root: Path, study: Study) -> str:
 
 
 def _report_uid(
-    study: Study, landmark_set: LandmarkSet, config: Config, inputs: Iterable[InputFile]
+    study: Study,
+    landmark_set: LandmarkSet,
+    config: Config,
+    inputs: Iterable[InputFile],
+    provenance: Iterable[tuple[str, str]],
 ) -> str:
     """Return a UID that is the same whenever the same inputs are analysed in the same way."""
     parts = [study.study_uid, str(landmark_set.reader), str(landmark_set.read), config.digest()]
     parts += [__version__, *(file.sha256 for file in inputs)]
     parts += [config.language] if config.language != "en" else []
+    parts += [
+        said for pair in provenance for said in pair
+    ]  # numbers of a label map mean what its table says
     return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, '|'.join(parts)).int}"
 
 

@@ -27,6 +27,7 @@ found.openedMs = performance.now() - start;
 found.shownAtFirst = await page.textContent('#shown');
 found.charts = await page.locator('#charts svg').count();
 found.rows = await page.locator('#table tbody tr').count();
+found.href = await page.getAttribute('#table tbody a', 'href');
 
 // filter
 const before = performance.now();

@@ -22,6 +22,8 @@ from ifi_mri.batch.cases import Case, Problem
 from ifi_mri.batch.receipts import DONE, FAILED, Receipt, Settings
 from ifi_mri.cohort import rows
 from ifi_mri.errors import ClinicalIntakeError, IfiMriError, ReportError
+from ifi_mri.landmarks import label_masks
+from ifi_mri.landmarks.text_files import read_head
 from ifi_mri.model import ClinicalIntake, LandmarkSet, Report
 from ifi_mri.vocabulary import HipRotation
 
@@ -135,7 +137,13 @@ def _landmarks(case: Case, label_table: str | None) -> LandmarkSet:
             sets = _sets_of(str(paths[0]), status.st_size, status.st_mtime_ns)
             if len(sets) > 1:
                 return landmark_files.choose(sets, **asked)  # type: ignore[arg-type]
+    if not any(_is_label_map(path) for path in paths):
+        label_table = None  # it is for other cases of the batch
     return landmark_files.read_all(paths, label_table=label_table, **asked)  # type: ignore[arg-type]
+
+
+def _is_label_map(path: Path) -> bool:
+    return path.is_file() and label_masks.is_label_map(path, read_head(path))
 
 
 @lru_cache(maxsize=1)

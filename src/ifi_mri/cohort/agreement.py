@@ -95,7 +95,8 @@ def _of_numbers(compared: Comparison) -> Agreement:
 
 def _of_categories(compared: Comparison, categories: Sequence[object], weighted: bool) -> Agreement:
     if not compared.values:
-        return Agreement(compared, None, (), _why_not(compared, ""))
+        columns = ", ".join(compared.columns)
+        return Agreement(compared, None, (), f"no hip has a value by each of {columns}")
     pairs = tuple(
         Pair(
             compared.columns[a],

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +21,9 @@ from ifi_mri.reports import csv_table, html_page, output_folder, words
 from ifi_mri.vocabulary import MeasurementName
 
 SCHEMA_VERSION: Final = "1.0"
+
+#: Below it the settings file would hold 0.000, and no hand places a point to a micrometre.
+SMALLEST_SD_MM: Final = 0.001
 
 COLUMNS: Final = (
     "name", "kind", "first", "second", "statistic", "value", "interval_low", "interval_high",
@@ -54,9 +58,15 @@ def write_config(agreements: Sequence[Agreement], path: Path) -> Path:
     Raises
     ------
     ConfigError
-        No space was read by several readers, or by one several times; or it cannot be written.
+        No space was read by several readers, or by one several times; the readings do not differ;
+        or it cannot be written.
     """
     sd_mm = landmark_sd_mm(agreements)
+    if sd_mm is not None and sd_mm < SMALLEST_SD_MM:
+        raise ConfigError(
+            f"no landmark SD follows: the readings agree to {SMALLEST_SD_MM} mm, as copies of one "
+            "another do. Let every reader mark the landmarks anew."
+        )
     if sd_mm is None:
         raise ConfigError(
             "no landmark SD follows: at least three hips whose ischiofemoral or quadratus femoris "
@@ -78,7 +88,7 @@ def as_json(agreements: Sequence[Agreement]) -> bytes:
     """Return every figure for other programs."""
     content = {
         "schema_version": SCHEMA_VERSION,
-        "landmark_sd_mm": _rounded(landmark_sd_mm(agreements)),
+        "landmark_sd_mm": rounded(landmark_sd_mm(agreements)),
         "comparisons": [
             {
                 "name": one.compared.name,
@@ -87,8 +97,8 @@ def as_json(agreements: Sequence[Agreement]) -> bytes:
                 "readings": list(one.compared.columns),
                 "n_hips": len(one.compared.hips),
                 "n_incomplete": one.compared.n_incomplete,
-                "reliability": _rounded(one.reliability and asdict(one.reliability)),
-                "pairs": [_rounded(asdict(pair)) for pair in one.pairs],
+                "reliability": rounded(one.reliability and asdict(one.reliability)),
+                "pairs": [rounded(asdict(pair)) for pair in one.pairs],
                 "reason": one.reason,
             }
             for one in agreements
@@ -111,7 +121,7 @@ def as_csv(agreements: Sequence[Agreement]) -> bytes:
         }
         for row in _rows(one):
             writer.writerow(
-                {key: csv_table.cell(_rounded(value)) for key, value in (common | row).items()}
+                {key: csv_table.cell(rounded(value)) for key, value in (common | row).items()}
             )
     return text.getvalue().encode(errors="replace")
 
@@ -155,13 +165,14 @@ def _row(statistic: str, interval: Interval, unit: str) -> dict[str, Any]:
     }
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Return values for a file: numbers with `DECIMALS`, None where they are not finite."""
     if isinstance(value, float):
         return round(value, DECIMALS) + 0.0 if abs(value) < float("inf") else None
     if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
+        return {key: rounded(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(one) for one in value]
+        return [rounded(one) for one in value]
     return value
 
 
@@ -197,23 +208,31 @@ def _shown(one: Agreement) -> dict[str, Any]:
 
 
 def _shown_pair(one: Agreement, pair: Pair) -> dict[str, Any]:
-    name = f"{pair.first} against {pair.second}"
+    rows, columns = pair.first, pair.second
+    name = f"{rows} against {columns}"
     facts: list[tuple[str, str]] = []
     chart, kappa = "", pair.kappa
     if pair.limits:
         facts = _limit_facts(pair.limits, one.compared.unit)
-        columns = one.compared.columns
+        at = one.compared.columns.index
         chart = charts.differences(
             f"{title(one.compared.name)}: {name}",
             one.compared.unit,
             one.compared.hips,
-            one.compared.column(columns.index(pair.first)),
-            one.compared.column(columns.index(pair.second)),
+            one.compared.column(at(pair.first)),
+            one.compared.column(at(pair.second)),
             pair.limits,
         )
     if kappa:
         facts = _kappa_facts(kappa)
-    return {"name": name, "facts": facts, "chart": chart, "counts": kappa}
+    return {
+        "name": name,
+        "rows": rows,
+        "columns": columns,
+        "facts": facts,
+        "chart": chart,
+        "counts": kappa,
+    }
 
 
 def _limit_facts(limits: LimitsOfAgreement, unit: str) -> list[tuple[str, str]]:
@@ -239,8 +258,12 @@ def _kappa_facts(kappa: Kappa) -> list[tuple[str, str]]:
 
 def shown(interval: Interval, unit: str) -> str:
     """Return a value with its 95 % interval: ``1.23 mm (0.98 to 1.60)``."""
-    value = f"{interval.value:.2f} {unit}".strip()
-    return f"{value} ({interval.low:.2f} to {interval.high:.2f})"
+    value, low, high = (_figure(x) for x in (interval.value, interval.low, interval.high))
+    return f"{f'{value} {unit}'.strip()} ({low} to {high})"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "unbounded"
 
 
 def title(name: str) -> str:

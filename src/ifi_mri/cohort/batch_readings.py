@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ifi_mri.cohort import tables
-from ifi_mri.cohort.readings import Reading
+from ifi_mri.cohort.readings import Reading, check_once
 from ifi_mri.errors import ConfigError
 from ifi_mri.vocabulary import FindingName, Side, Status
 
@@ -61,7 +61,8 @@ def of_one_reader(readings: Iterable[Reading], reader: str | None) -> list[Readi
     Raises
     ------
     ConfigError
-        There are several readers and none is named, or the one named read nothing.
+        There are several readers and none is named, the one named read nothing, or has two values
+        of one hip and read.
     """
     rows = list(readings)
     readers = sorted({row.reader for row in rows})
@@ -75,6 +76,10 @@ def of_one_reader(readings: Iterable[Reading], reader: str | None) -> list[Readi
         raise ConfigError(
             f"reader {chosen!r} read nothing in this batch; expected one of {', '.join(readers)}."
         )
+    try:
+        check_once(row for row in rows if row.reader == chosen)
+    except ValueError as problem:
+        raise ConfigError(f"the batch: {problem}. Correct the case table.") from problem
     first: dict[tuple[Any, str], Reading] = {}
     for row in sorted(rows, key=lambda one: one.read):
         if row.reader == chosen and row.value is not None:

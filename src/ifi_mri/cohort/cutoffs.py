@@ -211,6 +211,12 @@ def _about(one: CutoffStudy) -> list[str]:
         )
     if one.n_without_label:
         found.append(f"Hips with {one.name} but no label: {one.n_without_label}; left out.")
+    if one.area is not None and one.area.low == one.area.high:
+        found.append(
+            f"{one.name}: the interval of the area has no width, as where the groups do not "
+            "overlap; it says nothing of how sure the area is (Obuchowski and Lieber, Acad Radiol "
+            "2002;9:526)."
+        )
     smaller = min(one.n_affected, one.n_others)
     if one.hips is not None and smaller < FEWEST_FOR_A_CUTOFF:
         found.append(

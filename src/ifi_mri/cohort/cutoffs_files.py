@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ifi_mri.cohort import charts
-from ifi_mri.cohort.agreement_files import shown, title
+from ifi_mri.cohort.agreement_files import rounded, shown, title
 from ifi_mri.cohort.checklists import STARD
 from ifi_mri.cohort.cutoffs import CutoffStudy, Label, LabelSource
-from ifi_mri.cohort.positions_files import DECIMALS
 from ifi_mri.cohort.readings import HipId
 from ifi_mri.cohort.reliability import Interval
 from ifi_mri.cohort.roc import BOOTSTRAP_DRAWS, AtCutoff
@@ -43,8 +42,9 @@ def read_labels(path: Path) -> dict[HipId, Label]:
     Parameters
     ----------
     path : path
-        CSV or TSV with the columns ``case_id``, ``side`` and ``label`` (yes or no), and optional
-        ``patient`` (equal for all cases of one person; else a case is a person) and
+        CSV, parted by commas, semicolons or tabs, with the columns ``case_id``, ``side`` and
+        ``label`` (yes or no), and optional ``patient`` (equal for all cases of one person; else a
+        case is a person) and
         ``label_source`` (clinical, other_imaging or same_images).  A row without a label is passed
         over.
 
@@ -57,9 +57,8 @@ def read_labels(path: Path) -> dict[HipId, Label]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
         raise ConfigError(f"{path.name}: cannot be read as text ({problem}).") from problem
-    delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
-    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter)
-    missing = {"case_id", "side", "label"} - set(rows.fieldnames or ())
+    rows, fields = _rows(text, path)
+    missing = {"case_id", "side", "label"} - set(fields)
     if missing:
         raise ConfigError(
             f"{path.name}: lacks the columns {', '.join(sorted(missing))}; expected case_id, side, "
@@ -67,21 +66,40 @@ def read_labels(path: Path) -> dict[HipId, Label]:
         )
     found: dict[HipId, Label] = {}
     problems: list[str] = []
-    for row in rows:
+    for line, row in rows:
         try:
             _add(found, row)
         except ValueError as problem:
-            problems.append(f"line {rows.line_num}: {problem}")
+            problems.append(f"line {line}: {problem}")
     if problems:
         raise ConfigError(f"{path.name}: {'; '.join(problems)}. Correct the table.")
     return found
 
 
-def _add(found: dict[HipId, Label], row: Mapping[str, str | None]) -> None:
+def _rows(text: str, path: Path) -> tuple[list[tuple[int, dict[Any, Any]]], list[str]]:
+    """Return the rows of a table parted by commas, semicolons or tabs, each with the line it ends
+    on, and the columns."""
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        columns = [name.strip().lower() for name in reader.fieldnames or ()]
+        reader.fieldnames = columns
+        return [(reader.line_num, row) for row in reader], columns
+    except csv.Error as problem:
+        raise ConfigError(
+            f"{path.name}: line {reader.line_num} is not CSV ({problem}). Correct that line."
+        ) from problem
+
+
+def _add(found: dict[HipId, Label], row: Mapping[Any, Any]) -> None:
     """Add the label of a row; ValueError where the row is wrong."""
     case, side, label = ((row.get(key) or "").strip() for key in ("case_id", "side", "label"))
     if not label:
         return
+    if None in row:
+        raise ValueError("more cells than columns")
+    if not case:
+        raise ValueError("case_id is blank")
     if side.lower() not in set(Side):
         raise ValueError(f"side {side!r} is neither left nor right")
     if label.lower() not in AFFECTED:
@@ -141,17 +159,7 @@ def as_json(studies: Sequence[CutoffStudy], warnings: Sequence[str]) -> bytes:
             for one in studies
         ],
     }
-    return (json.dumps(_rounded(content), indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, DECIMALS) + 0.0 if abs(value) < float("inf") else None
-    if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(one) for one in value]
-    return value
+    return (json.dumps(rounded(content), indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def as_csv(studies: Sequence[CutoffStudy]) -> bytes:
@@ -173,7 +181,7 @@ def as_csv(studies: Sequence[CutoffStudy]) -> bytes:
             rows.append(_row("youden", one.at_best, one.best.sensitivity, one.best.specificity))
         rows += [_row(r.profile.id, r.at, r.sensitivity, r.specificity) for r in one.profiles]
         for row in rows:
-            cells = {key: csv_table.cell(_rounded(v)) for key, v in (common | row).items()}
+            cells = {key: csv_table.cell(rounded(v)) for key, v in (common | row).items()}
             writer.writerow(cells)
     return text.getvalue().encode(errors="replace")
 

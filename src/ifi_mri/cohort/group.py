@@ -5,6 +5,7 @@ The list is worst first: what failed, then what is implausible, near a cut-off o
 The weights only order the list; they are ours and claim nothing.
 """
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -110,7 +111,7 @@ def _line(row: Mapping[str, Any]) -> Line:
         read=row["read"],
         group=row["group"] or "",
         sex=row["sex"] or "",
-        age_years=row["age_years"],
+        age_years=row["age_years"] if _is_known(row["age_years"]) else None,
         status=row["status"],
         folder=row["folder"] or "",
         reason=row["reason"] or "",
@@ -130,8 +131,12 @@ def _add(
     if line is None or row["side"] not in set(Side):
         return
     for key, wanted in keys.items():
-        if name == wanted and row[column] is not None:
+        if name == wanted and _is_known(row[column]):
             line.sides.setdefault(row["side"], {})[key] = row[column]
+
+
+def _is_known(value: Any) -> bool:
+    return value is not None and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def as_values(found: Iterable[Line]) -> list[dict[str, Any]]:

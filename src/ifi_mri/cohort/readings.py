@@ -73,6 +73,7 @@ def comparisons(readings: Iterable[Reading], name: str) -> list[Comparison]:
         One reader has two values for the same hip and read.
     """
     mine = [reading for reading in readings if reading.name == name]
+    check_once(mine)
     unit = next((reading.unit for reading in mine if reading.unit), "")
     readers = sorted({reading.reader for reading in mine})
     found = []
@@ -85,6 +86,25 @@ def comparisons(readings: Iterable[Reading], name: str) -> list[Comparison]:
             kind = f"within reader {reader}"
             found.append(_compare(kind, name, unit, own, lambda one: f"read {one.read}"))
     return found
+
+
+def check_once(readings: Iterable[Reading]) -> None:
+    """Refuse two values of one reader, read, hip and name, of which either could be meant.
+
+    Raises
+    ------
+    ValueError
+        There are two; the first is named.
+    """
+    seen: set[tuple[HipId, str, int, str]] = set()
+    for one in readings:
+        key = one.hip, one.reader, one.read, one.name
+        if key in seen:
+            raise ValueError(
+                f"{one.case_id}, {one.side}: {one.reader} has two values of {one.name} for read "
+                f"{one.read}"
+            )
+        seen.add(key)
 
 
 def _first_reads(readings: Iterable[Reading]) -> list[Reading]:
@@ -106,19 +126,13 @@ def _compare(
 ) -> Comparison:
     by_hip: dict[HipId, dict[str, Any]] = {}
     columns: list[str] = []
-    for one in sorted(readings, key=lambda reading: (reading.read, reading.reader)):
+    for one in sorted(readings, key=lambda reading: (reading.reader, reading.read)):
         column = column_of(one)
         if column not in columns:
             columns.append(column)
         values = by_hip.setdefault(one.hip, {})
-        if column in values:
-            raise ValueError(
-                f"{one.case_id}, {one.side}: {one.reader} has two values of {name} for read "
-                f"{one.read}"
-            )
         if one.value is not None:
             values[column] = one.value
-    columns.sort()
     complete = {hip: v for hip, v in sorted(by_hip.items()) if len(v) == len(columns)}
     return Comparison(
         kind=kind,

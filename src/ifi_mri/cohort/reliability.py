@@ -24,6 +24,9 @@ TAIL: Final = 0.025
 #: span everything.
 FEWEST_HIPS: Final = 3
 
+#: Relative rounding of sums and means of a few thousand double precision numbers.
+ROUNDING: Final = 64 * float(np.finfo(np.float64).eps)
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -83,15 +86,23 @@ def mean_squares(readings: npt.ArrayLike) -> MeanSquares:
     if not np.isfinite(table).all():
         raise ValueError("a reading is missing or not finite")
     n, k = table.shape
-    of_hip, of_reading, grand = table.mean(axis=1), table.mean(axis=0), table.mean()
-    rest = table - of_hip[:, None] - of_reading[None, :] + grand
+    grand, scale = table.mean(), float(np.abs(table).max())
+    of_hip = _beyond_rounding(table.mean(axis=1) - grand, scale)
+    of_reading = _beyond_rounding(table.mean(axis=0) - grand, scale)
+    rest = _beyond_rounding(table - grand - of_hip[:, None] - of_reading[None, :], scale)
     return MeanSquares(
         n_hips=n,
         n_readings=k,
-        hips=float(k * ((of_hip - grand) ** 2).sum() / (n - 1)),
-        readings=float(n * ((of_reading - grand) ** 2).sum() / (k - 1)),
+        hips=float(k * (of_hip**2).sum() / (n - 1)),
+        readings=float(n * (of_reading**2).sum() / (k - 1)),
         error=float((rest**2).sum() / ((n - 1) * (k - 1))),
     )
+
+
+def _beyond_rounding(deviations: FloatArray, scale: float) -> FloatArray:
+    """Return deviations with those that are rounding of values of this size set to zero: readings
+    that agree perfectly must not seem to differ by the last bit of a mean."""
+    return np.where(np.abs(deviations) <= ROUNDING * scale, 0.0, deviations)
 
 
 def reliability(readings: npt.ArrayLike) -> Reliability:
@@ -105,12 +116,12 @@ def reliability(readings: npt.ArrayLike) -> Reliability:
     Raises
     ------
     ValueError
-        As `mean_squares`; or all hips have the same value, so that nothing tells them apart.
+        As `mean_squares`; or all hips have the same mean, so that nothing tells them apart.
     """
     table = np.asarray(readings, dtype=np.float64)
     squares = mean_squares(table)
     if squares.hips <= 0:
-        raise ValueError("all hips have the same value")
+        raise ValueError("all hips have the same mean of their readings")
     single = icc_2_1(squares)
     sem = standard_error_of_measurement(squares)
     factor = Z_95 * math.sqrt(2)
@@ -129,14 +140,19 @@ def reliability(readings: npt.ArrayLike) -> Reliability:
 
 
 def icc_2_1(squares: MeanSquares) -> Interval:
-    """Return the absolute agreement of a single reading: ICC(2,1), ICC(A,1) in McGraw and Wong."""
+    """Return the absolute agreement of a single reading: ICC(2,1), ICC(A,1) in McGraw and Wong.
+
+    The degrees of freedom are those of a coefficient of at least zero: of a negative one, the
+    weights of both variances would be negative too, and the interval would miss its own value.
+    """
     n, k = squares.n_hips, squares.n_readings
     hips, readings, error = squares.hips, squares.readings, squares.error
     value = (hips - error) / (hips + (k - 1) * error + k * (readings - error) / n)
     if error <= 0 and readings <= 0:
         return Interval(1.0, 1.0, 1.0)
-    a = k * value / (n * (1 - value))
-    b = 1 + k * value * (n - 1) / (n * (1 - value))
+    share = max(0.0, value)
+    a = k * share / (n * (1 - share))
+    b = 1 + k * share * (n - 1) / (n * (1 - share))
     freedom = (a * readings + b * error) ** 2 / (
         (a * readings) ** 2 / (k - 1) + (b * error) ** 2 / ((n - 1) * (k - 1))
     )
@@ -164,7 +180,14 @@ def _of_the_mean(squares: MeanSquares, single: Interval) -> Interval:
     """Return the absolute agreement of the mean of k readings, ICC(A,k) or ICC(2,k): Spearman and
     Brown's step from one reading to k, which holds for the interval's ends too."""
     k = squares.n_readings
-    return Interval(*(k * r / (1 + (k - 1) * r) for r in (single.value, single.low, single.high)))
+    return Interval(*(_spearman_brown(r, k) for r in (single.value, single.low, single.high)))
+
+
+def _spearman_brown(single: float, k: int) -> float:
+    """Return the reliability of a mean of k readings; without bound below at or under -1/(k - 1),
+    where the mean would have no variance left and the formula changes its sign."""
+    rest = 1 + (k - 1) * single
+    return k * single / rest if rest > 0 else -math.inf
 
 
 def standard_error_of_measurement(squares: MeanSquares) -> Interval:
@@ -225,10 +248,12 @@ def limits_of_agreement(first: npt.ArrayLike, second: npt.ArrayLike) -> LimitsOf
         raise ValueError("a reading is missing or not finite")
     difference, mean = pair[0] - pair[1], pair.mean(axis=0)
     n = len(difference)
-    bias, sd = float(difference.mean()), float(difference.std(ddof=1))
+    bias = float(difference.mean())
+    about = _beyond_rounding(difference - bias, float(np.abs(pair).max()))
+    sd = float(np.sqrt((about**2).sum() / (n - 1)))
     t = float(stats.t.ppf(1 - TAIL, n - 1))
     of_bias, of_limit = t * sd / math.sqrt(n), t * sd * math.sqrt(3 / n)
-    slope, p = _slope(mean, difference)
+    slope, p = _slope(mean, about)
     return LimitsOfAgreement(
         n_hips=n,
         bias=Interval(bias, bias - of_bias, bias + of_bias),

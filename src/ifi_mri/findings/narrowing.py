@@ -57,6 +57,8 @@ def _flags(hip: AssessedHip, profiles: Sequence[CutoffProfile]) -> Iterator[Prof
             if cutoff is None:
                 continue
             result = hip.result(space)
+            if _doubt(result) is not None:
+                continue
             yield ProfileFlag(
                 profile=profile.id,
                 name=name,
@@ -129,6 +131,8 @@ def _assess_space(hip: AssessedHip, name: FindingName) -> Finding:
         reason = f"profile {profile.id} has no cut-off for this space"
     if isinstance(result, NotMeasured):
         reason = f"not measured: {result.reason}"
+    elif reason is None and (doubt := _doubt(result)):
+        reason = f"the ends are {doubt}"
     if reason is not None or cutoff is None or isinstance(result, NotMeasured):
         return Finding(
             name,
@@ -149,6 +153,14 @@ def _assess_space(hip: AssessedHip, name: FindingName) -> Finding:
         at_or_below_cutoff=is_at_or_below(result.value, cutoff),
         probability=probability_at_or_below(result.value, result.sd, cutoff, result.bias),
         evidence=(result.name,),
+    )
+
+
+def _doubt(result: Measurement | NotMeasured) -> str | None:
+    """Return what keeps a width from being compared with cut-offs; None where nothing does."""
+    details = dict(result.details) if isinstance(result, Measurement) else {}
+    return (
+        f"{details['ends']}, and doubtful: {details['doubtful']}" if "doubtful" in details else None
     )
 
 

@@ -11,6 +11,7 @@ only when the study is at hand (`on_images`).
 """
 
 import io
+import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -176,12 +177,17 @@ def _frame_of_reference(groups: list["Dataset"], source: Path) -> str | None:
         for shape in (number, *children(number))
         if shape.get("ValueType") == "SCOORD3D"
     }
+    if "" in uids:
+        raise LandmarkFormatError(
+            f"{named(source)}: has coordinates in space that name no frame of reference, so they "
+            "lie nowhere. Export the measurements again."
+        )
     if len(uids) > 1:
         raise LandmarkFormatError(
             f"{named(source)}: its lines lie in {len(uids)} frames of reference, one was expected. "
             "Export the measurements of one study."
         )
-    return next(iter(uids), None) or None
+    return next(iter(uids), None)
 
 
 def _reader(dataset: "Dataset") -> str | None:
@@ -306,6 +312,10 @@ def _coordinates(shape: "Dataset", dimensions: int, where: str) -> list[float]:
         raise LandmarkFormatError(
             f"{where}: is drawn as {shown(kind)} with {points:g} points; a point, a line or an "
             "outline was expected. Measure with the length, probe or freehand tool."
+        )
+    if not all(map(math.isfinite, numbers)):
+        raise LandmarkFormatError(
+            f"{where}: a coordinate is not a finite number. Export the measurement again."
         )
     return numbers
 

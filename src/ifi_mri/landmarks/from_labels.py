@@ -5,18 +5,31 @@ themselves is taken as it is; where they hold only the whole bones of a side, th
 ischiofemoral space are proposed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from ifi_mri import geometry
 from ifi_mri.landmarks import label_grid
 from ifi_mri.landmarks.bone_labels import NotProposed, ProposedSpace, propose_both
-from ifi_mri.landmarks.label_masks import LabelMap, beyond_picture, outlines
+from ifi_mri.landmarks.label_masks import (
+    LabelMap,
+    axial_grid,
+    beyond_picture,
+    outlines,
+)
 from ifi_mri.landmarks.label_tables import Bone
 from ifi_mri.model import Caution, Grid, Landmark, LandmarkSet, Series
 from ifi_mri.vocabulary import LandmarkName, Side
 
 #: The ends of the ischiofemoral space.
 _ENDS = (LandmarkName.ISCHIAL_TUBEROSITY, LandmarkName.LESSER_TROCHANTER)
+
+#: Structures that a space is measured between.
+_SPACE_ENDS: Final = (*_ENDS, LandmarkName.HAMSTRING_ORIGIN, LandmarkName.ILIOPSOAS_TENDON)
+
+#: A piece below this share of the largest on its slice is an island rather than a part.  Ours.
+ISLAND_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +44,16 @@ class LabelReading:
         For the sides whose ends the labels do not mark themselves; empty without bones.
     cautions : tuple of Caution
         Codes ``space_from_bone_labels``, ``space_doubtful``, ``space_not_proposed``,
-        ``label_also_contains``, and those of `label_grid.check` and `label_masks`.
+        ``label_also_contains``, ``label_with_islands``, and those of `label_grid.check` and
+        `label_masks`.
+    in_part : frozenset of (LandmarkName, Side)
+        Structures of whose label only some slices were taken.
     """
 
     landmarks: LandmarkSet
     spaces: Mapping[Side, ProposedSpace | NotProposed]
     cautions: tuple[Caution, ...]
+    in_part: frozenset[tuple[LandmarkName, Side]] = frozenset()
 
 
 def read(label_map: LabelMap, anatomy: Series | None = None) -> LabelReading:
@@ -67,8 +84,9 @@ def read(label_map: LabelMap, anatomy: Series | None = None) -> LabelReading:
         )
         cautions += beyond_picture(label_map, grid)
     marked = outlines(label_map, anatomy)
+    cautions += _island_cautions(marked, grid or axial_grid(label_map))
     spaces = _spaces(label_map, marked, grid)
-    kept, shared = _without_neighbours(label_map, marked, spaces)
+    kept, in_part, shared = _without_neighbours(label_map, marked, spaces)
     cautions += [*_space_cautions(spaces), *shared]
     proposed = [
         mark
@@ -83,7 +101,31 @@ def read(label_map: LabelMap, anatomy: Series | None = None) -> LabelReading:
         status="proposed" if proposed else label_map.table.status,
         sources=label_map.sources,
     )
-    return LabelReading(reading, spaces, tuple(cautions))
+    return LabelReading(reading, spaces, tuple(cautions), in_part)
+
+
+def _island_cautions(marked: Sequence[Landmark], planes: Grid) -> Iterator[Caution]:
+    """Yield where the label of an end of a space has a far smaller piece beside it on a slice: the
+    shortest distance is taken from any piece."""
+    areas: dict[tuple[Side, LandmarkName, int], list[float]] = {}
+    for mark in marked:
+        if mark.name in _SPACE_ENDS:
+            level = round(float(geometry.slice_coordinate(planes.affine, mark.points_mm).mean()))
+            area_mm2 = geometry.outline_area_mm2(mark.points_mm, planes.affine)
+            areas.setdefault((mark.side, mark.name, level), []).append(area_mm2)
+    islands: dict[tuple[Side, LandmarkName], list[float]] = {}
+    for (side, name, _), on_slice in areas.items():
+        if min(on_slice) < ISLAND_SHARE * max(on_slice):
+            islands.setdefault((side, name), []).append(min(on_slice))
+    for (side, name), smallest in islands.items():
+        yield Caution(
+            "label_with_islands",
+            f"The label of the {side} {str(name).replace('_', ' ')} has islands of "
+            f"{min(smallest):.0f} mm2 and more beside its largest piece on {len(smallest)} "
+            f"slice{'' if len(smallest) == 1 else 's'}: distances are taken from any piece, so "
+            "that one which is not of the structure narrows the space.",
+            side,
+        )
 
 
 def _spaces(
@@ -102,13 +144,15 @@ def _without_neighbours(
     label_map: LabelMap,
     marked: Sequence[Landmark],
     spaces: Mapping[Side, ProposedSpace | NotProposed],
-) -> tuple[list[Landmark], list[Caution]]:
-    """Return outlines without what a label holds besides its structure, as far as it can be told.
+) -> tuple[list[Landmark], frozenset[tuple[LandmarkName, Side]], list[Caution]]:
+    """Return outlines without what a label holds besides its structure, as far as it can be told,
+    and the structures that lost slices by that.
 
     The gemelli lie above quadratus femoris; on the slices that were searched for the space only
     the latter lies between the bones.  Without a space the whole label stays, with a caution.
     """
     kept, cautions = list(marked), []
+    in_part: set[tuple[LandmarkName, Side]] = set()
     for label in dict.fromkeys(mask.label for mask in label_map.masks):
         side = label.side
         mine = [mark for mark in kept if mark.name is label.structure and mark.side is side]
@@ -117,6 +161,7 @@ def _without_neighbours(
         space = spaces.get(side)
         name = str(label.structure).replace("_", " ")
         if isinstance(space, ProposedSpace):
+            in_part.update((mark.name, side) for mark in mine)
             low, high = _heights(space)
             kept = [mark for mark in kept if mark not in mine or low <= _height(mark) <= high]
             text = (
@@ -126,7 +171,7 @@ def _without_neighbours(
         else:
             text = f"The label of the {side} {name} also contains {label.also_contains}."
         cautions.append(Caution("label_also_contains", text, side))
-    return kept, cautions
+    return kept, frozenset(in_part), cautions
 
 
 def _height(mark: Landmark) -> float:

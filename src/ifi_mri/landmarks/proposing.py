@@ -11,6 +11,7 @@ from typing import Final
 
 from ifi_mri.landmarks import from_labels
 from ifi_mri.landmarks.bone_labels import NotProposed, ProposedSpace
+from ifi_mri.landmarks.bone_labels.quality import SOUND
 from ifi_mri.landmarks.from_labels import LabelReading
 from ifi_mri.landmarks.label_masks import LabelMap
 from ifi_mri.landmarks.merging import merged
@@ -53,11 +54,11 @@ class Completed:
     landmarks: LandmarkSet
     spaces: tuple[SpaceFromBones, ...]
     cautions: tuple[Caution, ...]
+    in_part: frozenset[tuple[LandmarkName, Side]] = frozenset()
 
-    @property
-    def proposed_sides(self) -> frozenset[Side]:
-        """The sides whose ischiofemoral space rests on bone labels."""
-        return frozenset(space.side for space in self.spaces if space.used)
+    def in_part_on(self, side: Side) -> frozenset[LandmarkName]:
+        """The structures of a side of whose label only some slices were taken."""
+        return frozenset(name for name, where in self.in_part if where is side)
 
 
 def complete(
@@ -81,6 +82,7 @@ def complete(
     """
     spaces: dict[Side, SpaceFromBones] = {}
     cautions: list[Caution] = []
+    in_part: set[tuple[LandmarkName, Side]] = set()
     for label_map in label_maps:
         reading = from_labels.read(label_map, anatomy)
         own = {(mark.name, mark.side) for mark in landmarks.landmarks}
@@ -88,11 +90,12 @@ def complete(
         status = reading.landmarks.status if kept else None
         added = replace(reading.landmarks, landmarks=kept, status=status)
         landmarks = merged([landmarks, added])
+        in_part |= reading.in_part - own
         cautions += [caution for caution in reading.cautions if _still_holds(caution, own)]
         for side, found in reading.spaces.items():
             marked = [name for name in ENDS if (name, side) in own]
             spaces.setdefault(side, _as_noun(found, marked))
-    return Completed(landmarks, tuple(spaces.values()), tuple(cautions))
+    return Completed(landmarks, tuple(spaces.values()), tuple(cautions), frozenset(in_part))
 
 
 def _is_new(mark: Landmark, reading: LabelReading, own: set[tuple[LandmarkName, Side]]) -> bool:
@@ -163,6 +166,7 @@ def _attributed(
     details = list(result.details)
     if result.name is MeasurementName.ISCHIOFEMORAL_SPACE:
         details += _details(used[0])
+    details += [("doubtful", _doubts(space)) for space in used if _is_doubtful(space)][:1]
     return replace(
         result,
         method=f"{result.method}; {NOT_REVIEWED}",
@@ -214,9 +218,24 @@ def beside_the_reader(
 
 
 def statement(spaces: Iterable[SpaceFromBones]) -> tuple[str, ...]:
-    """Return the sentence that an impression begins with where its spaces are not a reader's."""
-    sides = [str(space.side) for space in spaces if space.used]
-    if not sides:
+    """Return the sentence that an impression begins with where its spaces are not a reader's, and
+    one for each that is doubtful."""
+    used = [space for space in spaces if space.used]
+    if not used:
         return ()
-    noun = "ischiofemoral space is" if len(sides) == 1 else "ischiofemoral spaces are"
-    return (f"The {' and the '.join(sides)} {noun} {NOT_REVIEWED}.",)
+    noun = "ischiofemoral space is" if len(used) == 1 else "ischiofemoral spaces are"
+    sides = " and the ".join(str(space.side) for space in used)
+    doubtful = (
+        f"The {space.side} ischiofemoral space is doubtful and not judged: {_doubts(space)}."
+        for space in used
+        if _is_doubtful(space)
+    )
+    return (f"The {sides} {noun} {NOT_REVIEWED}.", *doubtful)
+
+
+def _is_doubtful(space: SpaceFromBones) -> bool:
+    return space.score is not None and space.score < SOUND
+
+
+def _doubts(space: SpaceFromBones) -> str:
+    return "; ".join(space.doubts[:3])

@@ -43,7 +43,7 @@ def measure(hip: Hip, config: Config) -> tuple[Measurement | NotMeasured, ...]:
     sd = math.hypot(*(one.sd_mm2 for one in slices.values())) * spacing_mm / MM3_PER_ML
     largest = max(slices, key=lambda k: slices[k].area_mm2)
     n_missing = max(slices) - min(slices) + 1 - len(slices)
-    is_partial = n_missing > 0 or len(slices) < FEWEST_SLICES
+    is_partial = n_missing > 0 or len(slices) < FEWEST_SLICES or structure in hip.in_part
     return (
         Measurement(
             name=name,

@@ -124,11 +124,12 @@ class Pixels(NamedTuple):
 
 class Start(NamedTuple):
     """Where a fit begins: heights of the edge, good to about 1 mm, at positions along the curve,
-    and the thickness of the cortex."""
+    and the thickness of the cortex; ``before`` is a fit of the same edge around another curve."""
 
     along_mm: FloatArray
     offset_mm: FloatArray
     thickness_mm: float
+    before: "EdgeFit | None" = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +152,8 @@ class EdgeFit:
         SD of what the model leaves over.
     left, weight : arrays of shape (pixels,)
         What the model leaves over on every pixel, and the pixel's say.
+    parameters : dict
+        The model's parameters by name.
     """
 
     offset_mm: FloatArray
@@ -165,6 +168,7 @@ class EdgeFit:
     left: FloatArray
     weight: FloatArray
     per_sample: float
+    parameters: dict[str, FloatArray]
 
     @property
     def misfit(self) -> float:
@@ -247,10 +251,16 @@ def _fit(model: "_Model", fixed: _Say | None = None) -> EdgeFit:
 def _say(left: FloatArray, window: FloatArray, least_noise: float, equal: bool) -> _Say:
     """Return the say of pixels from what is left over; the noise is at least the image's own."""
     within = np.abs(left[window > 0.5])
-    noise = max(_SD_OF_MAD * float(np.median(within)) if len(within) else 0.0, least_noise)
+    noise = max(_SD_OF_MAD * _median(within), least_noise)
     if equal:
         return _Say(window, noise)
     return _Say(window * np.clip(1 - (left / (_BISQUARE * noise)) ** 2, 0, 1) ** 2, noise)
+
+
+def _median(values: FloatArray) -> float:
+    """Return the median, the higher of two; 0 of nothing.  Many times faster than NumPy's."""
+    middle = len(values) // 2
+    return float(np.partition(values, middle)[middle]) if len(values) else 0.0
 
 
 class _Model:
@@ -309,6 +319,10 @@ class _Model:
         for name in ("inner", "outer", "beyond"):
             if name in self.part:
                 theta[self.part[name].start] = 1.0
+        if start.before is not None:
+            for name, values in start.before.parameters.items():
+                if name != "edge" and name in self.part:
+                    theta[self.part[name]] = values
         return theta
 
     def _levels(self, theta: FloatArray, polynomials: FloatArray) -> dict[str, FloatArray]:
@@ -388,6 +402,7 @@ class _Model:
             left=left,
             weight=say.weight,
             per_sample=self.pixels.per_sample,
+            parameters={name: theta[part] for name, part in self.part.items()},
         )
 
 

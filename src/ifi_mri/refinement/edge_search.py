@@ -102,15 +102,15 @@ def scores(
             continue
         score, levels = _score(band.values, template, band.noise)
         if tissue is Tissue.TENDON:
-            score[levels[..., 0] > dark.expected] = -np.inf
+            score[levels[0] > dark.expected] = -np.inf
         else:
             noise = band.noise / np.sqrt(max(thickness / step, 1.0))
-            score -= (np.maximum(levels[..., 1] - dark.expected, 0) / np.hypot(dark.sd, noise)) ** 2
+            score -= (np.maximum(levels[1] - dark.expected, 0) / np.hypot(dark.sd, noise)) ** 2
         at = (slice(None), slice(template.n_inside, template.n_inside + score.shape[1]))
         better = score > best.score[at]
         best.score[at] = np.where(better, score, best.score[at])
         best.thickness_mm[at] = np.where(better, thickness, best.thickness_mm[at])
-        best.dark[at] = np.where(better, levels[..., -2], best.dark[at])
+        best.dark[at] = np.where(better, levels[-2], best.dark[at])
     return best
 
 
@@ -124,8 +124,8 @@ class _Template(NamedTuple):
     """The plateaus of the model around an edge, the dark one second to last, laid at every place of
     a ray.
 
-    ``laid`` has the shape (depths, places * plateaus), ``inverse`` (plateaus, plateaus) turns
-    moments into levels, ``contrasts`` (plateaus, bright plateaus) levels into contrasts in units of
+    ``laid`` has the shape (plateaus, depths, places), ``inverse`` (plateaus, plateaus) turns
+    moments into levels, ``contrasts`` (bright plateaus, plateaus) levels into contrasts in units of
     the noise's SD.  ``n_inside`` of ``n_samples`` lie inside the edge.
     """
 
@@ -156,24 +156,25 @@ def _template(
     inverse = np.linalg.inv(plateaus.T @ plateaus)
     dark = np.eye(n)[n - 2]
     units = [bright - dark for bright in np.eye(n) if bright[n - 2] == 0]
-    contrasts = np.stack([unit / np.sqrt(unit @ inverse @ unit) for unit in units], axis=1)
+    contrasts = np.stack([unit / np.sqrt(unit @ inverse @ unit) for unit in units])
     n_places = n_depths - n_samples + 1
     offset = np.arange(n_depths)[:, None] - np.arange(n_places)
     within = (offset >= 0) & (offset < n_samples)
     laid = np.where(within[..., None], plateaus[np.clip(offset, 0, n_samples - 1)], 0.0)
-    return _Template(laid.reshape(n_depths, -1), inverse, contrasts, n_inside, n_samples)
+    laid = np.ascontiguousarray(np.moveaxis(laid, -1, 0))
+    return _Template(laid, inverse, contrasts, n_inside, n_samples)
 
 
 def _score(values: FloatArray, template: _Template, noise: float) -> tuple[FloatArray, FloatArray]:
-    """Return scores, shape (rays, places), and levels of the plateaus, (rays, places, plateaus)."""
+    """Return scores, shape (rays, places), and levels of the plateaus, (plateaus, rays, places)."""
     n, missing = len(template.inverse), np.isnan(values)
     known = np.where(missing, 0.0, values)
-    moments = (known @ template.laid).reshape(len(values), -1, n)
-    levels = moments @ template.inverse
+    moments = known @ template.laid
+    levels = np.tensordot(template.inverse, moments, axes=1)
     power = _sums(known * known, template.n_samples)
-    misfit = power - (moments * levels).sum(axis=-1)
-    contrast = (levels @ template.contrasts).min(axis=-1) / noise
-    coarse = _COARSENESS * (levels.max(axis=-1) - levels.min(axis=-1))
+    misfit = power - (moments * levels).sum(axis=0)
+    contrast = np.tensordot(template.contrasts, levels, axes=1).min(axis=0) / noise
+    coarse = _COARSENESS * (levels.max(axis=0) - levels.min(axis=0))
     excess = np.maximum(misfit / (noise**2 + coarse**2) - (template.n_samples - n), 0)
     score = np.clip(contrast, 0, _ENOUGH_CONTRAST) ** 2 - excess
     score[_sums(missing.astype(np.float64), template.n_samples) > 0] = -np.inf
@@ -236,5 +237,7 @@ def supported(path: Path, shows: npt.NDArray[np.bool_]) -> slice:
 
 
 def _median_of_3(values: FloatArray) -> FloatArray:
-    padded = np.pad(values, 1, mode="edge")
-    return np.asarray(np.median(np.stack([padded[:-2], values, padded[2:]]), axis=0))
+    before = np.concatenate([values[:1], values[:-1]])
+    after = np.concatenate([values[1:], values[-1:]])
+    low, high = np.minimum(before, after), np.maximum(before, after)
+    return np.asarray(np.clip(values, low, high))

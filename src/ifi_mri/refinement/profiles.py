@@ -24,8 +24,10 @@ FloatArray = npt.NDArray[np.float64]
 #: patch no longer shows (its filter falls by 0.27 a pixel).
 _SPLINE_MARGIN: Final = 6
 
-#: Noise is taken from windows of so many pixels to a side, from the quiet ones among them.
+#: Noise is taken from windows of so many pixels to a side, so many apart, from the quiet ones among
+#: them.
 _WINDOW: Final = 7
+_WINDOW_STEP: Final = 3
 _QUIET: Final = 0.15
 
 #: What interpolation by some factor (a matrix filled with zeros) makes of white noise: correlation
@@ -65,6 +67,7 @@ class SlicePatch:
     typical: float
     image: FloatArray
     _pixels_per_mm: FloatArray
+    _mm_per_pixel: FloatArray
     _corner: FloatArray
     _coefficients: FloatArray
 
@@ -93,7 +96,7 @@ class SlicePatch:
     def widths_mm(self, directions: FloatArray) -> FloatArray:
         """Return the width of a pixel seen along unit directions, shape (..., 2) -> (...), mm: of
         the box whose variance is that of the pixel's projection."""
-        return np.asarray(np.linalg.norm(directions @ np.linalg.inv(self._pixels_per_mm), axis=-1))
+        return np.asarray(np.linalg.norm(directions @ self._mm_per_pixel, axis=-1))
 
     def pixels(self, places: FloatArray, reach_mm: float) -> tuple[FloatArray, FloatArray]:
         """Return brightness, shape (n,), and places, (n, 2), of all pixels of the patch in the box
@@ -104,7 +107,7 @@ class SlicePatch:
         high = np.clip(np.floor(index.max(axis=0) + margin) + 1, 0, self.image.shape).astype(int)
         box = np.mgrid[low[0] : high[0], low[1] : high[1]].reshape(2, -1).T
         values = self.image[low[0] : high[0], low[1] : high[1]].ravel()
-        return values, (box + self._corner) @ np.linalg.inv(self._pixels_per_mm).T
+        return values, (box + self._corner) @ self._mm_per_pixel.T
 
 
 def patch_around(
@@ -129,7 +132,8 @@ def patch_around(
     matrix = np.asarray(affine, dtype=np.float64)
     origin_mm = matrix[:3, 3] + slice_index * matrix[:3, 0]
     basis = geometry.plane_basis(matrix)
-    pixels_per_mm = np.asarray(np.linalg.inv(basis @ matrix[:3, 1:3]), dtype=np.float64)
+    mm_per_pixel = np.asarray(basis @ matrix[:3, 1:3], dtype=np.float64)
+    pixels_per_mm = np.asarray(np.linalg.inv(mm_per_pixel), dtype=np.float64)
     index = ((np.asarray(points_mm, np.float64) - origin_mm) @ basis.T) @ pixels_per_mm.T
     margin = reach_mm / np.linalg.norm(matrix[:3, 1:3], axis=0) + _SPLINE_MARGIN
     low = np.clip(np.floor(index.min(axis=0) - margin), 0, image.shape).astype(int)
@@ -142,6 +146,7 @@ def patch_around(
         typical=float(np.median(pixels)) if pixels.size else 0.0,
         image=pixels,
         _pixels_per_mm=pixels_per_mm,
+        _mm_per_pixel=mm_per_pixel,
         _corner=low.astype(np.float64),
         _coefficients=spline_filter(pixels, order=3) if pixels.size else np.zeros((0, 0)),
     )
@@ -155,17 +160,18 @@ def noise_of(image: FloatArray) -> Noise:
     """
     if min(image.shape) < _WINDOW:
         return Noise(0.0, 1.0)
-    left = _without_planes(sliding_window_view(image, (_WINDOW, _WINDOW))[::2, ::2])
+    windows = sliding_window_view(image, (_WINDOW, _WINDOW))
+    left = _without_planes(windows[::_WINDOW_STEP, ::_WINDOW_STEP])
     free = _WINDOW**2 - 3
     variance = (left**2).sum(axis=(1, 2)) / free
     quiet = float(np.quantile(variance, _QUIET))
     sd = float(np.sqrt(quiet * free / chi2.ppf(_QUIET, free)))
-    windows = left[variance <= np.quantile(variance, 2 * _QUIET)]
-    power = max(float((windows**2).mean()), np.finfo(float).tiny)
+    calm = left[variance <= np.quantile(variance, 2 * _QUIET)]
+    power = max(float((calm**2).mean()), np.finfo(float).tiny)
     shared = 1.0
     for first, second in (
-        (windows[:, 1:], windows[:, :-1]),
-        (windows[:, :, 1:], windows[:, :, :-1]),
+        (calm[:, 1:], calm[:, :-1]),
+        (calm[:, :, 1:], calm[:, :, :-1]),
     ):
         correlation = float((first * second).mean()) / power
         shared *= float(np.interp(correlation, _CORRELATION, _PIXELS_PER_SAMPLE))

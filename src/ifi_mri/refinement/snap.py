@@ -35,7 +35,8 @@ from ifi_mri.refinement.trace import (
 #: Rounds of tracing and taking the shortest line; it stays after two or three.
 MAX_ROUNDS: Final = 4
 
-#: The line has come to rest where neither end moves further than this, mm.
+#: An end has come to rest where it lies no further than this from the middle of the traced edge,
+#: mm: the fit is surest there, and the smallest of unsure distances is too small.
 AT_REST_MM: Final = 0.3
 
 #: An edge is looked for along the line, outward and inward of its last place, mm, in every round
@@ -60,7 +61,8 @@ _GOES_ON_MM: Final = 1.0
 class SnappedEnd:
     """One end of the gap while it is snapped.
 
-    ``click`` is where it was marked, a place on the patch; ``outward`` points to the other end.
+    ``click`` is where it was marked, a place on the patch; ``outward`` points to the other end;
+    ``middle`` is that of the traced edge, nowhere while none is.
     """
 
     click: FloatArray
@@ -71,6 +73,7 @@ class SnappedEnd:
     found: Found | None = None
     edge: Edge | None = None
     place: FloatArray = field(default_factory=lambda: np.zeros(2))
+    middle: FloatArray = field(default_factory=lambda: np.full(2, np.inf))
     may_go_on_mm: float = 0.0
     reason: str = ""
 
@@ -134,8 +137,10 @@ def snap_gap(
             end.found = find(patch, start, end.tissue, reach)
     _take_shortest(first, second)
     for _ in range(MAX_ROUNDS):
-        if not _trace_again(patch, first, second):
+        traced = [_trace_again(patch, end) for end in (first, second)]
+        if not any(traced):
             break
+        _take_shortest(first, second)
     for end in (first, second):
         with _staying(end):
             _believe(patch, end)
@@ -164,22 +169,19 @@ class _staying:  # noqa: N801 - reads as a phrase
         return False
 
 
-def _trace_again(patch: SlicePatch, first: SnappedEnd, second: SnappedEnd) -> bool:
-    """Trace both edges around the ends of the shortest line; return whether it has moved."""
-    before = first.place, second.place
-    for end in (first, second):
-        if end.reason:
-            continue
-        with _staying(end):
-            middle = _within(end)
-            curve = through(end.curve, end.outward, middle, end.half_mm, end.step_mm)
-            end.found = find(patch, curve, end.tissue, AGAIN_MM, end.found)
-            end.edge = fitted(patch, end.found, end.tissue, end.half_mm)
-    _take_shortest(first, second)
-    moved = (
-        np.linalg.norm(end.place - old) for end, old in zip((first, second), before, strict=True)
-    )
-    return bool(max(moved) >= AT_REST_MM)
+def _trace_again(patch: SlicePatch, end: SnappedEnd) -> bool:
+    """Trace an edge around the end of the shortest line; return whether that was needed."""
+    if end.reason:
+        return False
+    middle = _within(end)
+    if np.linalg.norm(middle - end.middle) < AT_REST_MM:
+        return False
+    with _staying(end):
+        curve = through(end.curve, end.outward, middle, end.half_mm, end.step_mm)
+        end.found = find(patch, curve, end.tissue, AGAIN_MM, end.found)
+        end.edge = fitted(patch, end.found, end.tissue, end.half_mm, end.edge)
+        end.middle = middle
+    return True
 
 
 def _within(end: SnappedEnd) -> FloatArray:

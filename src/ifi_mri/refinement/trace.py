@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from ifi_mri.refinement.profiles import Curve, SlicePatch, pixels_beside, straig
 #: Length of a traced edge to both sides, mm, and at least so many pixels: long enough to average
 #: noise, short enough for a bone's surface to bend smoothly.
 HALF_LENGTH_MM: Final = 4.0
-HALF_LENGTH_PIXELS: Final = 5.0
+HALF_LENGTH_PIXELS: Final = 7.0
 
 #: Rays of the search lie a pixel apart, not closer than this; they are sampled at half a pixel
 #: within these limits, mm.
@@ -55,10 +56,14 @@ _APART_MM: Final = 2.0
 _APART_PIXELS: Final = 2.0
 _RIVAL: Final = 0.6
 
-#: Growth of chi-square without the cortex, or without the layer of fat, that proves it: 3.5 and
-#: 3 SD.  A cortex is looked for where it fits best, so that chance has several tries.
-_PROOF: Final = 12.0
+#: Growth of chi-square without the cortex, or without the layer of fat, that proves it: 4 and 3 SD.
+#: A cortex is looked for where it fits best, so that chance has several tries.
+_PROOF: Final = 16.0
 _PROOF_OF_LAYER: Final = 9.0
+
+#: A cortex is darker than the fainter of its two sides by this share at least: what is nearly as
+#: bright as the muscle beside it is muscle, however well it fits.
+_LEAST_DARKER: Final = 0.3
 
 #: Noise that the plain model leaves over, in units of the image's, from which a layer is tried.
 _RESTLESS: Final = 1.15
@@ -116,7 +121,7 @@ class Found:
         not_far = near <= _AGREED_AT_MOST * within_mm
         return np.asarray((near <= within_mm) | (as_good & not_far), dtype=np.bool_)
 
-    @property
+    @cached_property
     def places(self) -> FloatArray:
         """The edge's places, shape (n, 2), smoothed by a cubic."""
         along, degree = self.curve.along_mm, min(3, len(self.offset_mm) - 1)
@@ -196,10 +201,16 @@ def find(
     )
 
 
-def fitted(patch: SlicePatch, found: Found, tissue: Tissue, half_mm: float) -> Edge:
-    """Return the edge that a search found, fitted; Unclear where the fit wanders off."""
+def fitted(
+    patch: SlicePatch, found: Found, tissue: Tissue, half_mm: float, before: "Edge | None" = None
+) -> Edge:
+    """Return the edge that a search found, fitted; Unclear where the fit wanders off.
+
+    ``before`` is the same edge as it was fitted around another curve: a quicker start.
+    """
     pixels = _pixels(patch, found, tissue, half_mm)
-    return _edge(patch, found, edge_model.fit_edge(pixels, tissue, _start(found)))
+    start = _start(found)._replace(before=None if before is None else before.fit)
+    return _edge(patch, found, edge_model.fit_edge(pixels, tissue, start))
 
 
 def verdict(patch: SlicePatch, edge: Edge, tissue: Tissue, half_mm: float) -> Edge:
@@ -209,13 +220,22 @@ def verdict(patch: SlicePatch, edge: Edge, tissue: Tissue, half_mm: float) -> Ed
     if tissue is Tissue.BONE:
         start = start._replace(thickness_mm=float(np.median(edge.fit.thickness_mm)))
     pixels = _pixels(patch, edge.found, tissue, half_mm)
-    if tissue is Tissue.BONE and edge_model.evidence_of_cortex(pixels, edge.fit, start) < _PROOF:
+    if tissue is Tissue.BONE and not _has_cortex(pixels, edge.fit, start):
         raise Unclear(_why_no_edge(tissue))
     if edge.fit.noise > _RESTLESS * pixels.noise:
+        start = start._replace(before=edge.fit)
         layered = edge_model.fit_edge(pixels, tissue, start, layered=True)
         if edge_model.evidence_of_layer(pixels, tissue, layered, start) > _PROOF_OF_LAYER:
             edge = _edge(patch, edge.found, layered)
     return edge
+
+
+def _has_cortex(pixels: Pixels, fit: EdgeFit, start: Start) -> bool:
+    """Return whether a bone's fit shows a cortex that is dark and needed."""
+    fainter = np.minimum(fit.inner, fit.outer)
+    if np.median(fit.dark / fainter) > 1 - _LEAST_DARKER:
+        return False
+    return edge_model.evidence_of_cortex(pixels, fit, start) >= _PROOF
 
 
 def _why_no_edge(tissue: Tissue) -> str:
@@ -331,4 +351,5 @@ def _pixels(patch: SlicePatch, found: Found, tissue: Tissue, half_mm: float) -> 
 
 
 def _pixel_mm(patch: SlicePatch, curve: Curve) -> float:
-    return float(patch.widths_mm(curve.outward[len(curve.outward) // 2]))
+    """Return a pixel's width across a curve, to 0.01 mm: templates are kept for every width."""
+    return round(float(patch.widths_mm(curve.outward[len(curve.outward) // 2])), 2)

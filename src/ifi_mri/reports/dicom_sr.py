@@ -9,8 +9,9 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from ifi_mri.errors import ReportError
+from ifi_mri.errors import ConfigError, ReportError
 from ifi_mri.model import OpenVolume, Report, Study
+from ifi_mri.reports import words
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -25,12 +26,30 @@ Profile = Literal["ohif", "strict"]
 PROFILES: Final[tuple[Profile, ...]] = ("ohif", "strict")
 
 
+#: What parts a DICOM person name, and blanks: alone they name nobody (PS3.5, section 6.2).
+_NAME_MARKS: Final = " ^=\\"
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Who takes responsibility for a report, for which organisation; makes it final."""
+    """Who takes responsibility for a report, for which organisation; makes it final.
+
+    Raises
+    ------
+    ConfigError
+        The name or the organisation is blank: nobody would have signed.
+    """
 
     name: str
     organization: str
+
+    def __post_init__(self) -> None:
+        for what, said in (("name", self.name), ("organisation", self.organization)):
+            if not words.printable(said).strip(_NAME_MARKS):
+                raise ConfigError(
+                    f"the signature of the DICOM SR: its {what} is blank, a name and an "
+                    "organisation were expected. Name both, or leave the report unsigned."
+                )
 
 
 @dataclass(frozen=True, slots=True)

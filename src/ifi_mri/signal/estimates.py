@@ -21,9 +21,6 @@ BoolArray = npt.NDArray[np.bool_]
 #: Variance of a median over that of a mean, for normal data and many values.
 MEDIAN_VARIANCE: Final = math.pi / 2
 
-#: Standard deviation of normal data over their median absolute deviation.
-SD_OVER_MAD: Final = 1.482602
-
 #: Tuning constant of the biweight midvariance, in median absolute deviations: values further out
 #: do not count (Mosteller and Tukey, *Data Analysis and Regression*, 1977).
 BIWEIGHT_CUT: Final = 9.0

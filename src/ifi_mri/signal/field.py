@@ -43,9 +43,10 @@ class Polynomial:
         spacing = np.linalg.norm(matrix[:3, 1:3], axis=0) / self.scale_mm
         v = (np.arange(shape[0])[:, None] - row) * spacing[0]
         u = (np.arange(shape[1])[None] - column) * spacing[1]
-        order = 1 if len(self.coefficients) == 2 else 2
-        terms = terms_of(u + 0 * v, v + 0 * u, order)
-        return np.asarray(np.exp(terms @ np.array(self.coefficients) - self.log_at_reference))
+        along_u, along_v, *bends = self.coefficients
+        bend_u, twist, bend_v = bends or (0.0, 0.0, 0.0)
+        exponent = (along_u * u + bend_u * u * u) + (along_v * v + bend_v * v * v)
+        return np.asarray(np.exp(exponent + (twist * v) * u - self.log_at_reference))
 
 
 def terms_of(u: FloatArray, v: FloatArray, order: int) -> FloatArray:

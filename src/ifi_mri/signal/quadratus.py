@@ -26,7 +26,7 @@ from ifi_mri.signal.regions import (
     region,
 )
 from ifi_mri.signal.relative import RelativeSignal, median_ratio, plain_ratio, relative_signal
-from ifi_mri.signal.settings import MuscleSignalSettings
+from ifi_mri.signal.settings import MuscleSignalSettings, RegionSettings
 from ifi_mri.signal.shading import Shading, fit_shading
 from ifi_mri.signal.shift import Shift, in_plane_shift
 from ifi_mri.signal.tissues import Tissues, tissues
@@ -115,9 +115,7 @@ def muscle_signal(
         With the reason, where no signal can be measured.
     """
     settings = settings or MuscleSignalSettings()
-    for name, outlines in (("quadratus_femoris", quadratus), ("reference_muscle", reference)):
-        if not outlines:
-            raise NotAssessable(f"no {name} outline")
+    _refuse_unmarked(quadratus, reference)
     shift = _shift(anatomy, fluid, (*quadratus, *reference), settings)
     shown = _tissues(anatomy, reference, settings)
     moved_mm = None
@@ -140,6 +138,8 @@ def muscle_signal(
         is_muscle=shown.is_muscle if shown else None,
     )
     relative = relative_signal(image, normal, slices, shading, settings.noise)
+    ratio = median_ratio(relative, muscle, image.pixel_mm, settings.noise)
+    _refuse_dark(ratio, settings.regions)
     oedema = measure_oedema(image, relative, muscle, normal, settings.oedema, settings.noise)
     line = None if space_line_mm is None else np.asarray(space_line_mm) + (moved_mm or 0.0)
     outlined = region("subcutaneous_fat", fat, image, settings.regions).inner if fat else None
@@ -148,7 +148,7 @@ def muscle_signal(
         muscle=muscle,
         reference=normal,
         slices=tuple(image.first[0] + k for k in slices),
-        ratio=median_ratio(relative, muscle, image.pixel_mm, settings.noise),
+        ratio=ratio,
         plain_ratio=plain_ratio(image, muscle, normal, slices),
         relative=relative,
         shading=shading,
@@ -164,6 +164,12 @@ def muscle_signal(
         moved_mm=moved_mm,
         suppression=fat_suppression(image, relative, shown, outlined, settings.fat),
     )
+
+
+def _refuse_unmarked(quadratus: Sequence[Landmark], reference: Sequence[Landmark]) -> None:
+    for name, outlines in (("quadratus_femoris", quadratus), ("reference_muscle", reference)):
+        if not outlines:
+            raise NotAssessable(f"no {name} outline")
 
 
 def _shift(
@@ -197,3 +203,14 @@ def _tissues(
 def _refuse_no_numbers(image: CutOut, muscle: Region, reference: Region) -> None:
     if not all(np.isfinite(image.voxels[part.inner]).all() for part in (muscle, reference)):
         raise NotAssessable("the outlined regions hold values that are no finite numbers")
+
+
+def _refuse_dark(ratio: Estimate, settings: RegionSettings) -> None:
+    """Refuse regions of which the first is too dark for muscle beside the second: what holds no
+    muscle signal shows no oedema, and says nothing about its absence."""
+    if ratio.value < settings.darkest_ratio:
+        raise NotAssessable(
+            f"the outlined quadratus_femoris is {ratio.value:.2f} times as bright as the "
+            f"reference_muscle, at least {settings.darkest_ratio:g} was expected of muscle: it may "
+            "be fat, a loss of signal or another structure, or the reference is not normal muscle"
+        )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ifi_mri.signal import noise
 from ifi_mri.signal.estimates import (
@@ -76,7 +77,8 @@ def relative_signal(
     Raises
     ------
     NotAssessable
-        The reference holds no signal, one value only, or values that are no finite numbers.
+        The reference holds no signal, one value only, or values that are no finite numbers; its
+        signal is hardly more than noise, or is stored in too few steps.
     """
     reference = reference.on(slices)
     even = image.voxels / shading.field
@@ -87,6 +89,7 @@ def relative_signal(
         raise NotAssessable("the reference_muscle region holds no signal")
     if any(np.ptp(image.voxels[k][reference.inner[k]]) == 0 for k in slices):
         raise NotAssessable("the reference_muscle region has one value throughout; it is no image")
+    _refuse_coarse(image.voxels[reference.inner], min(levels.values()), settings)
     ratio = np.zeros_like(even)
     for k, level in levels.items():
         ratio[k] = even[k] / level
@@ -102,7 +105,22 @@ def relative_signal(
         median_sd(values, correlation.effective_number(len(values))), shading.remaining_sd
     )
     sigma = noise.noise_in_muscle(ratio, reference.inner, image.pixel_mm)
+    if sigma * settings.least_snr > 1:
+        raise NotAssessable(
+            f"the reference_muscle signal is {1 / sigma:.1f} times its noise, at least "
+            f"{settings.least_snr:g} was expected"
+        )
     return RelativeSignal(ratio, levels, spread, level_sd, sigma, correlation)
+
+
+def _refuse_coarse(values: npt.NDArray[np.floating], level: float, settings: NoiseSettings) -> None:
+    """Refuse a picture stored in so few grey levels that its steps look like raised signal."""
+    step = float(np.diff(np.unique(values)).min()) / level
+    if step > settings.coarsest_step:
+        raise NotAssessable(
+            f"the fluid-sensitive picture is stored in steps of {100 * step:.0f} % of the "
+            f"reference_muscle signal, at most {100 * settings.coarsest_step:g} % was expected"
+        )
 
 
 def median_ratio(

@@ -21,6 +21,10 @@ class RegionSettings(Settings):
     min_pixels: Annotated[int, Field(ge=1)] = 30
     """Fewest pixels of either region after erosion for a result; the spread of 30 independent
     values is known to 13 %, 1 / sqrt(2 (n - 1)).  Ours."""
+    darkest_ratio: Fraction = 0.5
+    """A region less than this many times as bright as the reference is no comparison of muscle with
+    muscle: T2 of normal muscles gives ratios with an SD of some 0.15 (`OedemaSettings.min_excess`).
+    Ours."""
     apply_shift: bool = False
     """Whether outlines drawn on the anatomy series are moved by the estimated in-plane shift
     before they are laid on the fluid-sensitive series.  It is reported either way."""
@@ -92,6 +96,12 @@ class NoiseSettings(Settings):
     floor_below_snr: Positive = 5.0
     """The Rician floor is taken off medians where the reference's signal is below this many noise
     standard deviations; at 5 it raises a signal by 2 %, 1 / (2 SNR^2)."""
+    least_snr: Positive = 2.5
+    """Below this many noise standard deviations in the reference nothing is measured: noise without
+    any signal has a median of 1.8 of its own (Rayleigh distribution).  Ours."""
+    coarsest_step: Fraction = 0.05
+    """Largest step between stored values, as a share of the reference level: a third of the least
+    excess that counts as raised (`OedemaSettings.min_excess`).  Ours."""
 
 
 class FatSettings(Settings):

@@ -133,34 +133,45 @@ def _slices(fluid: Volume, points_mm: npt.ArrayLike) -> list[int]:
     return [int(k) for k in drawn]
 
 
-def sampled(volume: Volume, points_mm: FloatArray) -> FloatArray:
-    """Return a volume's signal at positions (rows, columns, 3) in the plane of its nearest slice,
-    linear between pixels; nan outside the picture and further than half a slice away."""
-    index = geometry.patient_to_voxel(volume.affine, points_mm)
+def sampled(volume: Volume, grid_mm: FloatArray) -> FloatArray:
+    """Return a volume's signal at the positions (rows, columns, 3) of an even grid in the plane of
+    its nearest slice, linear between pixels; nan outside the picture and further than half a slice
+    away."""
+    along_rows, rows_depth = _pixels_and_depth(volume, grid_mm[:, 0])
+    along_columns, columns_depth = _pixels_and_depth(volume, grid_mm[0])
+    k = np.unique(np.rint(np.concatenate([rows_depth, columns_depth])))
+    turned = max(np.ptp(along_rows[:, 1]), np.ptp(along_columns[:, 0]), np.ptp(rows_depth))
+    if (
+        turned < UPRIGHT_PIXELS
+        and len(k) == 1
+        and 0 <= k[0] < len(volume.voxels)
+        and min(volume.voxels.shape[1:]) > 1
+    ):
+        return _between_pixels(volume.voxels[int(k[0])], along_rows[:, 0], along_columns[:, 1])
+    return _anywhere(volume, grid_mm)
+
+
+def _pixels_and_depth(volume: Volume, points_mm: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return pixel coordinates (..., 2) of positions on the plane of their nearest slice, and
+    their slice coordinates."""
     depth = geometry.slice_coordinate(volume.affine, points_mm)
+    index = geometry.patient_to_voxel(volume.affine, points_mm)
+    index = index + (np.rint(depth) - depth)[..., None] * _one_slice_in_plane(volume)
+    return index[..., 1:], depth
+
+
+def _anywhere(volume: Volume, points_mm: FloatArray) -> FloatArray:
+    """Return what `sampled` does, for positions that may lie at any angle to the pixels."""
+    pixels, depth = _pixels_and_depth(volume, points_mm)
     k = np.rint(depth)
-    index = index + (k - depth)[..., None] * _one_slice_in_plane(volume)
     inside = (k >= 0) & (k < len(volume.voxels))
-    on_one_slice = inside.all() and k.min() == k.max()
-    if on_one_slice and min(volume.voxels.shape[1:]) > 1 and _is_upright(index):
-        return _between_pixels(volume.voxels[int(k.min())], index[:, 0, 1], index[0, :, 2])
-    values = np.full(index.shape[:-1], np.nan)
+    values = np.full(depth.shape, np.nan)
     for chosen in np.unique(k[inside]).astype(int):
         at = inside & (k == chosen)
         values[at] = ndimage.map_coordinates(
-            volume.voxels[chosen], index[at][:, 1:].T, order=1, cval=np.nan, output=np.float64
+            volume.voxels[chosen], pixels[at].T, order=1, cval=np.nan, output=np.float64
         )
     return values
-
-
-def _is_upright(index: FloatArray) -> bool:
-    """Return whether the voxel's row follows from the row of positions alone, and its column from
-    theirs: the picture is not turned against the grid of positions."""
-    rows, columns = index[..., 1], index[..., 2]
-    return bool(
-        np.ptp(rows, axis=1).max() < UPRIGHT_PIXELS
-        and np.ptp(columns, axis=0).max() < UPRIGHT_PIXELS
-    )
 
 
 def _between_pixels(
@@ -213,11 +224,14 @@ def _edge_directions(picture: FloatArray) -> npt.NDArray[np.complex128]:
         # as far from what is not seen, in steps along rows and columns, as the filter reaches
         inside = ndimage.distance_transform_cdt(seen, metric="taxicab") > math.ceil(3 * sd)
     down, right = (ndimage.gaussian_filter(full, sd, order=order) for order in ((1, 0), (0, 1)))
-    strength = right**2 + down**2
+    right2, down2 = right**2, down**2
+    strength = right2 + down2
     eta2 = float(np.median(strength[inside])) if inside.any() else 0.0
     if eta2 <= (EVEN * float(np.abs(full).max())) ** 2:
         return np.zeros(picture.shape, dtype=np.complex128)
-    return np.where(inside, (right + 1j * down) ** 2 / (strength + eta2), 0.0)
+    doubled = np.empty(picture.shape, dtype=np.complex128)  # (right + i down)^2
+    doubled.real, doubled.imag = right2 - down2, 2 * right * down
+    return np.where(inside, doubled / (strength + eta2), 0.0)
 
 
 def _best(

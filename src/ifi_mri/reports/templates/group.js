@@ -4,12 +4,15 @@
   const lines = data.lines;
   const $ = (id) => document.getElementById(id);
   const keyOf = (line) => JSON.stringify([line.id, line.reader, line.read]);
+  // a link leads into the folder of the page, whatever a table calls it
+  const linkOf = (line) => "./" + line.href.split("/").map(encodeURIComponent).join("/");
   const SIDES = ["right", "left"];
   const PAGE = 100;
 
   // --- review: verdicts by reading, kept in this browser and saved as a table -------------------
 
-  const store = "ifi-mri-review:" + lines.length + ":" + (lines[0] ? keyOf(lines[0]) : "");
+  // pages opened from files may all share one store, and cohorts their case ids: the place counts
+  const store = "ifi-mri-review:" + location.pathname + ":" + lines.length + ":" + (lines[0] ? keyOf(lines[0]) : "");
   let review = {};
   try { review = JSON.parse(localStorage.getItem(store) || "{}"); } catch { review = {}; }
   const remember = () => {
@@ -235,7 +238,7 @@
           cell.scope = "row";
           if (line.href) {
             const link = document.createElement("a");
-            link.href = encodeURI(line.href);
+            link.href = linkOf(line);
             link.textContent = text;
             cell.append(link);
           } else cell.textContent = text;
@@ -284,7 +287,7 @@
     const entry = review[keyOf(line)] || {};
     if (entry.verdict) parts.push(say("p", `Reviewed: ${entry.verdict}`, entry.verdict));
     const link = document.createElement("a");
-    if (line.href) { link.href = encodeURI(line.href); link.textContent = "Open the report"; link.id = "open"; parts.push(link); }
+    if (line.href) { link.href = linkOf(line); link.textContent = "Open the report"; link.id = "open"; parts.push(link); }
     const label = say("label", "Comment");
     const comment = document.createElement("textarea");
     comment.id = "comment";
@@ -317,7 +320,7 @@
   const keys = {
     j: () => go(current + 1), k: () => go(current - 1),
     p: () => judge("pass"), f: () => judge("fail"), x: () => judge("fix"), u: () => judge(""),
-    c: () => $("comment").focus(), o: () => { if ($("open")) $("open").click(); },
+    c: () => { if ($("comment")) $("comment").focus(); }, o: () => { if ($("open")) $("open").click(); },
   };
   document.addEventListener("keydown", (event) => {
     if (event.target.matches("input, select, textarea")) {
