@@ -13,6 +13,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -115,10 +116,16 @@ def _series(values: dict[str, Any], files: Sequence[FoundFile]) -> Series:
     values["grid"] = grid and Grid(tuple(tuple(row) for row in grid[0]), tuple(grid[1]))
     values["cautions"] = _cautions(values["cautions"])
     values["instances"] = tuple(
-        Instance(Path(files[k].path), sop_class, sop_instance, frame, tuple(position), number)
+        Instance(_path(files[k].path), sop_class, sop_instance, frame, tuple(position), number)
         for k, sop_class, sop_instance, frame, position, number in values["instances"]
     )
     return Series(**values)
+
+
+@lru_cache(maxsize=4096)
+def _path(text: str) -> Path:
+    """Return a path; making one anew takes longer than all else that an instance needs."""
+    return Path(text)
 
 
 def _cautions(plain: Sequence[Sequence[Any]]) -> tuple[Caution, ...]:
