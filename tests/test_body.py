@@ -11,23 +11,39 @@ from ifi_mri.model import LandmarkSet, Volume
 from ifi_mri.vocabulary import Side
 
 
-def pelvis(centre_mm=0.0, half_width_mm=180.0, field_mm=420.0, flip=1.0, level=100.0, voids=()):
+def pelvis(
+    centre_mm=0.0,
+    half_width_mm=180.0,
+    field_mm=420.0,
+    flip=1.0,
+    level=100.0,
+    voids=(),
+    pixel_mm=(2.0, 2.0),
+):
     """Return a slice with an elliptical body; with flip -1 columns run to the patient's right."""
-    pixel_mm, n = 2.0, int(field_mm / 2)
-    x = (np.arange(n) - (n - 1) / 2) * pixel_mm * flip
-    y = (np.arange(n) - (n - 1) / 2) * pixel_mm
+    n_rows, n_columns = (int(field_mm / mm) for mm in pixel_mm)
+    x = (np.arange(n_columns) - (n_columns - 1) / 2) * pixel_mm[1] * flip
+    y = (np.arange(n_rows) - (n_rows - 1) / 2) * pixel_mm[0]
     inside = ((x[None] - centre_mm) / half_width_mm) ** 2 + (y[:, None] / 110.0) ** 2 < 1
     for void_x, void_y, radius in voids:
         inside &= (x[None] - void_x) ** 2 + (y[:, None] - void_y) ** 2 > radius**2
-    noise = np.abs(np.random.default_rng(0).normal(0, 2, (n, n)))
+    noise = np.abs(np.random.default_rng(0).normal(0, 2, inside.shape))
     affine = np.array(
-        [[0, 0, pixel_mm * flip, x[0]], [0, pixel_mm, 0, y[0]], [5.0, 0, 0, 0], [0, 0, 0, 1]]
+        [[0, 0, pixel_mm[1] * flip, x[0]], [0, pixel_mm[0], 0, y[0]], [5.0, 0, 0, 0], [0, 0, 0, 1]]
     )
     return Volume((inside * level + noise)[None].astype(np.float32), affine, None, "1", ())
 
 
+def look_at(volume):
+    return body.look_at(volume.voxels[0], volume.affine)
+
+
 def extent(volume):
-    return body.extent(volume.voxels[0], volume.affine)
+    return body.extent(look_at(volume))
+
+
+def widest_void_mm(volume):
+    return body.widest_void_mm(look_at(volume))
 
 
 @pytest.mark.parametrize("flip", [1.0, -1.0])
@@ -36,6 +52,27 @@ def test_the_middle_of_the_body_is_the_midline_whichever_way_columns_run(flip, c
     midline_mm = body.midline_x_mm(extent(pelvis(centre_mm, flip=flip)))
 
     assert midline_mm == pytest.approx(centre_mm, abs=2.5)
+
+
+@pytest.mark.parametrize("flip", [1.0, -1.0])
+@pytest.mark.parametrize("pixel_mm", [(0.4, 0.4), (0.7, 1.3), (1.3, 0.7), (1.9, 1.9), (3.1, 3.1)])
+def test_the_same_body_is_seen_whatever_its_pixels(pixel_mm, flip):
+    picture = pelvis(17.0, flip=flip, pixel_mm=pixel_mm, voids=[(80.0, 0.0, 15.0)])
+    found = extent(picture)
+
+    assert (found.low_mm, found.high_mm) == pytest.approx((-163.0, 197.0), abs=4.0)
+    assert (found.cut_low, found.cut_high) == (False, False)
+    assert 30 - 2 * 3.3 <= widest_void_mm(picture) <= 30 + max(pixel_mm) / 2
+
+
+def test_a_slice_of_a_tilted_stack_is_seen_where_it_lies():
+    flat = pelvis(17.0, pixel_mm=(0.7, 1.3))
+    sheared = flat.affine.copy()
+    sheared[0, 0] = 2.0  # each slice lies 2 mm further to the left
+
+    found = body.extent(body.look_at(flat.voxels[0], sheared, index=5))
+
+    assert (found.low_mm, found.high_mm) == pytest.approx((-153.0, 207.0), abs=4.0)
 
 
 @pytest.mark.parametrize(
@@ -74,9 +111,9 @@ def test_a_bone_on_the_other_side_of_the_midline_stops_the_case(flip):
     left = LandmarkSet((mark("ischial_tuberosity", (77.0, 20.0, 0.0)),))
     wrong = LandmarkSet((mark("ischial_tuberosity", (77.0, 20.0, 0.0), side=Side.RIGHT),))
 
-    assert check_sides(left, picture) == ()
+    assert check_sides(left, look_at(picture)) == ()
     with pytest.raises(LandmarkMismatchError, match="marked right lies 60 mm to the left"):
-        check_sides(wrong, picture)
+        check_sides(wrong, look_at(picture))
 
 
 def test_one_hip_that_looks_like_the_other_side_is_a_caution():
@@ -84,15 +121,17 @@ def test_one_hip_that_looks_like_the_other_side_is_a_caution():
     right = LandmarkSet((mark("lesser_trochanter", (-60.0, 20.0, 0.0), side=Side.RIGHT),))
     left = LandmarkSet((mark("lesser_trochanter", (60.0, 20.0, 0.0)),))
 
-    assert [(c.code, c.side) for c in check_sides(right, left_hip)] == [
+    assert [(c.code, c.side) for c in check_sides(right, look_at(left_hip))] == [
         ("side_doubtful", Side.RIGHT)
     ]
-    assert check_sides(left, left_hip) == ()
+    assert check_sides(left, look_at(left_hip)) == ()
 
 
 def test_muscle_on_the_other_side_of_the_midline_stops_the_case():
     with pytest.raises(LandmarkMismatchError, match="quadratus_femoris marked left lies 60 mm"):
-        check_sides(LandmarkSet((mark("quadratus_femoris", (-60.0, 20.0, 0.0)),)), pelvis())
+        check_sides(
+            LandmarkSet((mark("quadratus_femoris", (-60.0, 20.0, 0.0)),)), look_at(pelvis())
+        )
 
 
 @pytest.mark.parametrize(("x_mm", "stops"), [(-9.0, False), (-11.0, True)])
@@ -100,27 +139,27 @@ def test_a_patient_askew_by_a_few_mm_stops_nothing(x_mm, stops):
     marks = LandmarkSet((mark("ischial_tuberosity", (x_mm, 20.0, 0.0)),))
     if stops:
         with pytest.raises(LandmarkMismatchError):
-            check_sides(marks, pelvis())
+            check_sides(marks, look_at(pelvis()))
     else:
-        assert check_sides(marks, pelvis()) == ()
+        assert check_sides(marks, look_at(pelvis())) == ()
 
 
 def test_fat_and_pictures_without_a_midline_stop_nothing():
     wrong = mark("ischial_tuberosity", (60.0, 20.0, 0.0), side=Side.RIGHT)
     muscle = mark("subcutaneous_fat", (-60.0, 20.0, 0.0))
 
-    assert check_sides(LandmarkSet((wrong,)), pelvis(half_width_mm=100)) == ()
-    assert check_sides(LandmarkSet((muscle,)), pelvis()) == ()
+    assert check_sides(LandmarkSet((wrong,)), look_at(pelvis(half_width_mm=100))) == ()
+    assert check_sides(LandmarkSet((muscle,)), look_at(pelvis())) == ()
 
 
 def test_a_void_is_as_wide_as_it_is_and_only_inside_the_body():
     with_void = pelvis(voids=[(80.0, 0.0, 15.0)])
     notch = pelvis(voids=[(180.0, 0.0, 15.0)])
 
-    width_mm = body.widest_void_mm(with_void.voxels[0], with_void.affine)
+    width_mm = widest_void_mm(with_void)
     assert 30 - 4 * 2.0 <= width_mm <= 30  # smoothing takes up to two 2 mm pixels on either side
-    assert body.widest_void_mm(notch.voxels[0], notch.affine) < 10
-    assert body.widest_void_mm(pelvis().voxels[0], pelvis().affine) < 5
+    assert widest_void_mm(notch) < 10
+    assert widest_void_mm(pelvis()) < 5
 
 
 def test_the_real_left_hip_is_never_taken_for_a_right_one_nor_for_metal(shared):
@@ -130,5 +169,5 @@ def test_the_real_left_hip_is_never_taken_for_a_right_one_nor_for_metal(shared):
         near = [(58.5, 22.5, 68.8)]
         volume = ifi_mri.load_volume(series, near=near)
         # A hand at its edge may hide on which side the picture cuts the body off.
-        assert Side.RIGHT not in body.sides_shown(body.extent(volume.voxels[0], volume.affine))
-        assert body.widest_void_mm(volume.voxels[0], volume.affine) < body.MIN_VOID_WIDTH_MM
+        assert Side.RIGHT not in body.sides_shown(extent(volume))
+        assert widest_void_mm(volume) < body.MIN_VOID_WIDTH_MM

@@ -33,9 +33,27 @@ MIN_VOID_WIDTH_MM: Final = 18.0
 #: Smaller parts beside the body are a hand or a coil; both thighs are of a size.
 MIN_PART: Final = 0.2
 
-_SMOOTHING_PIXELS: Final = 5
+#: The body is looked at in pixels of up to this width, mm: fine enough for voids of 18 mm and a
+#: midline within 10 mm, and a fourth to a twentieth of a picture's pixels.
+COARSE_PIXEL_MM: Final = 2.0
+
+#: Smoothing against noise, mm: of tissue against air, and of voids, which it makes narrower.
+BODY_SMOOTHING_MM: Final = 5.0
+VOID_SMOOTHING_MM: Final = 3.0
+
+#: Parts of the body mask no thicker than this are a blanket's edge or flow beside the body, mm.
+THIN_MM: Final = 6.0
 
 Picture = npt.NDArray[np.float32]
+
+
+class Seen(NamedTuple):
+    """A slice as it is looked at: coarse pixels, shape (rows, columns), the affine of the grid of
+    which they are slice 0 (voxel to patient LPS, mm), and which of them belong to the body."""
+
+    picture: Picture
+    affine: geometry.FloatArray
+    body: BoolArray
 
 
 class Extent(NamedTuple):
@@ -48,13 +66,57 @@ class Extent(NamedTuple):
     cut_high: bool
 
 
-def body_mask(picture: Picture) -> BoolArray:
-    """Return which pixels of a slice, shape (rows, columns), belong to the body."""
-    smooth = ndimage.uniform_filter(np.nan_to_num(picture), size=_SMOOTHING_PIXELS)
+def look_at(picture: Picture, affine: npt.ArrayLike, index: int = 0) -> Seen:
+    """Return the body on slice ``index`` of a grid.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (rows, columns)
+    affine : array_like, shape (4, 4)
+        Voxel (slice, row, column) to patient LPS, mm.
+    index : int
+    """
+    coarse, coarse_affine = _coarse(np.nan_to_num(picture), np.asarray(affine, np.float64), index)
+    smooth = _smoothed(coarse, coarse_affine, BODY_SMOOTHING_MM)
     level = BODY_LEVEL * float(np.percentile(smooth, 95))
     if level <= 0:
-        return np.zeros(picture.shape, dtype=np.bool_)
-    return _large_parts(ndimage.binary_opening(smooth > level, iterations=3))
+        return Seen(coarse, coarse_affine, np.zeros(coarse.shape, dtype=np.bool_))
+    n_thin = max(1, round(THIN_MM / 2 / float(_pixel_mm(coarse_affine).max())))
+    body = _large_parts(ndimage.binary_opening(smooth > level, iterations=n_thin))
+    return Seen(coarse, coarse_affine, body)
+
+
+def _coarse(
+    picture: Picture, affine: geometry.FloatArray, index: int
+) -> tuple[Picture, geometry.FloatArray]:
+    """Return the means of blocks of pixels and the affine of their centres; rows and columns that
+    fill no block are left out."""
+    height_mm, width_mm = _pixel_mm(affine)
+    down = min(max(1, int(COARSE_PIXEL_MM / height_mm)), picture.shape[0])
+    across = min(max(1, int(COARSE_PIXEL_MM / width_mm)), picture.shape[1])
+    n_rows, n_columns = picture.shape[0] // down, picture.shape[1] // across
+    coarse = np.zeros((n_rows, n_columns), dtype=np.float32)
+    for row in range(down):
+        for column in range(across):
+            part = picture[row : n_rows * down : down, column : n_columns * across : across]
+            coarse += part
+    coarse /= down * across
+    moved = affine.copy()
+    moved[:, 1] *= down
+    moved[:, 2] *= across
+    moved[:, 3] = affine @ (index, (down - 1) / 2, (across - 1) / 2, 1)
+    return coarse, moved
+
+
+def _smoothed(picture: Picture, affine: geometry.FloatArray, width_mm: float) -> Picture:
+    """Return a picture averaged over an odd number of pixels that is nearest to a width."""
+    sizes = [2 * round((width_mm / mm - 1) / 2) + 1 for mm in _pixel_mm(affine)]
+    return np.asarray(ndimage.uniform_filter(picture, size=[max(1, n) for n in sizes]))
+
+
+def _pixel_mm(affine: geometry.FloatArray) -> geometry.FloatArray:
+    """Return the distance between rows and between columns, mm, shape (2,)."""
+    return np.asarray(np.linalg.norm(affine[:3, 1:3], axis=0))
 
 
 def _large_parts(mask: BoolArray) -> BoolArray:
@@ -67,18 +129,15 @@ def _large_parts(mask: BoolArray) -> BoolArray:
     return np.asarray((sizes >= MIN_PART * sizes.max())[parts])
 
 
-def extent(picture: Picture, affine: npt.ArrayLike, index: int = 0) -> Extent | None:
-    """Return how far the body reaches from right to left on slice ``index`` of a grid; None where
-    the picture holds no body."""
-    body = body_mask(picture)
-    if not body.any():
+def extent(seen: Seen) -> Extent | None:
+    """Return how far the body reaches from right to left; None where the picture holds none."""
+    if not seen.body.any():
         return None
-    x_mm = _x_mm(_ends_of_rows(body), affine, index)
-    last_row, last_column = body.shape[0] - 1, body.shape[1] - 1
+    x_mm = _x_mm(_ends_of_rows(seen.body), seen.affine)
+    last_row, last_column = seen.body.shape[0] - 1, seen.body.shape[1] - 1
     corners = np.array([(r, c) for r in (0, last_row) for c in (0, last_column)])
-    edges_mm = _x_mm(corners, affine, index)
-    matrix = np.asarray(affine, dtype=np.float64)
-    margin_mm = 1.5 * float(np.abs(matrix[0, 1:3]).max())
+    edges_mm = _x_mm(corners, seen.affine)
+    margin_mm = 1.5 * float(np.abs(seen.affine[0, 1:3]).max())
     return Extent(
         low_mm=float(x_mm.min()),
         high_mm=float(x_mm.max()),
@@ -96,10 +155,8 @@ def _ends_of_rows(body: BoolArray) -> npt.NDArray[np.integer]:
     return np.concatenate([np.column_stack([rows, first]), np.column_stack([rows, last])])
 
 
-def _x_mm(
-    pixels: npt.NDArray[np.integer], affine: npt.ArrayLike, index: int
-) -> npt.NDArray[np.float64]:
-    voxels = np.column_stack([np.full(len(pixels), index), pixels])
+def _x_mm(pixels: npt.NDArray[np.integer], affine: geometry.FloatArray) -> npt.NDArray[np.float64]:
+    voxels = np.column_stack([np.zeros(len(pixels)), pixels])
     return geometry.voxel_to_patient(affine, voxels)[:, 0]
 
 
@@ -126,19 +183,16 @@ def sides_shown(found: Extent | None) -> tuple[Side, ...]:
     return (Side.LEFT,) if found.cut_low else (Side.RIGHT,)
 
 
-def widest_void_mm(picture: Picture, affine: npt.ArrayLike) -> float:
+def widest_void_mm(seen: Seen) -> float:
     """Return the width in mm of the widest spot inside the body without signal: twice the largest
-    distance of a dark pixel from tissue, less about two pixels that smoothing takes.  Holes that
-    open to the outside do not count."""
-    smooth = ndimage.uniform_filter(np.nan_to_num(picture), size=3)
+    distance of a dark pixel from tissue, less what smoothing takes.  Holes that open to the outside
+    do not count."""
+    smooth = _smoothed(seen.picture, seen.affine, VOID_SMOOTHING_MM)
     level = VOID_LEVEL * float(np.percentile(smooth, 95))
-    body = ndimage.binary_fill_holes(body_mask(picture))
-    dark = body & (smooth < level)
+    dark = ndimage.binary_fill_holes(seen.body) & (smooth < level)
     if level <= 0 or not dark.any():
         return 0.0
-    matrix = np.asarray(affine, dtype=np.float64)
-    spacing_mm = np.linalg.norm(matrix[:3, 1:3], axis=0)
-    depth_mm = ndimage.distance_transform_edt(_cropped(dark), sampling=spacing_mm)
+    depth_mm = ndimage.distance_transform_edt(_cropped(dark), sampling=_pixel_mm(seen.affine))
     return 2 * float(depth_mm.max())
 
 

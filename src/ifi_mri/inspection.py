@@ -114,13 +114,13 @@ def _picture(series: Series) -> tuple[dict[str, Any], list[Caution]]:
         volume = loaders.load_volume(series, near=[middle])
     except StudyError as error:
         return {}, [Caution("unreadable_picture", str(error))]
-    picture = volume.voxels[0]
-    shown = body.sides_shown(body.extent(picture, volume.affine))
+    seen = body.look_at(volume.voxels[0], volume.affine)
+    shown = body.sides_shown(body.extent(seen))
     facts = {
         "sides_shown": [str(side) for side in shown],
-        "widest_void_mm": round(body.widest_void_mm(picture, volume.affine), 1),
+        "widest_void_mm": round(body.widest_void_mm(seen), 1),
     }
-    return facts, list(plausibility.of_picture(picture, series))
+    return facts, list(plausibility.of_picture(seen, series))
 
 
 def _geometry(series: Series) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """The straight line: study and landmarks in, report out.  Command line, batch, web and PACS call
 the same functions."""
 
-import hashlib
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,22 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from ifi_mri import clinical as clinical_files
 from ifi_mri import (
+    body,
     findings,
     geometry,
     loaders,
     measurements,
     plausibility,
+    provenance,
     refinement,
     reports,
     selection,
     summary,
     tissue_at_ends,
 )
+from ifi_mri import clinical as clinical_files
 from ifi_mri import landmarks as landmark_files
 from ifi_mri._version import __version__
-from ifi_mri.config import Config, find_profile, profiles
+from ifi_mri.config import Config, CutoffProfile, find_profile, profiles
 from ifi_mri.errors import SeriesNotFoundError, StudyError
 from ifi_mri.findings import AssessedHip, narrowing
 from ifi_mri.landmarks import midline, proposing
@@ -37,11 +37,11 @@ from ifi_mri.model import (
     ClinicalIntake,
     Finding,
     Hip,
-    InputFile,
     Landmark,
     LandmarkSet,
     Measurement,
     NotMeasured,
+    OpenVolume,
     Point,
     Report,
     Series,
@@ -76,6 +76,7 @@ def analyse(
     clinical: ClinicalIntake | None = None,
     config: Config | None = None,
     label_maps: Sequence[LabelMap] = (),
+    open_volume: OpenVolume = loaders.load_volume,
 ) -> Report:
     """Measure both hips of a study, judge the numbers and say what they may mean.
 
@@ -92,6 +93,9 @@ def analyse(
     label_maps : sequence of LabelMap
         From `ifi_mri.landmarks.label_masks.read`: structures that the reader did not mark are
         taken from them, and the ischiofemoral space is proposed from whole bones.
+    open_volume : callable
+        Loads the slices of a series near points; a `ifi_mri.loaders.KeptSlices` reads each slice
+        once for the numbers and for the pictures.
 
     Returns
     -------
@@ -115,17 +119,17 @@ def analyse(
     landmarks = landmark_files.on_images(landmarks, study)
     choices = choose_series(study, landmarks, config)
     anatomy = _anatomy(choices, study.cautions)
-    provenance = landmark_files.tables_used(landmarks, label_maps)
+    label_tables = landmark_files.tables_used(landmarks, label_maps)
     completed = landmark_files.placed_on(landmarks, anatomy, label_maps)
     landmarks = completed.landmarks
     cautions = [*study.cautions, *landmark_files.check(landmarks, study, anatomy)]
     cautions += _without_identity(completed.cautions, study)
-    picture, picture_cautions = _look_at_picture(landmarks, anatomy)
+    picture, picture_cautions = _look_at_picture(landmarks, anatomy, open_volume)
     cautions += picture_cautions
     dixon = selection.dixon_pair(study, config, anatomy)
-    hips = [_hip(side, completed, choices, dixon) for side in Side]
+    hips = [_hip(side, completed, choices, dixon, open_volume) for side in Side]
     if config.refinement.enabled:
-        hips, refinement_cautions = _refined(hips, anatomy, config)
+        hips, refinement_cautions = _refined(hips, anatomy, config, open_volume)
         cautions += refinement_cautions
     left, right = hips
     results = [result for hip in hips for result in measurements.measure(hip, config)]
@@ -135,37 +139,25 @@ def analyse(
     intake = clinical or ClinicalIntake()
     age_years, sex = _person(study, intake)
     assessed = [
-        AssessedHip(
-            side=hip.side,
-            results=results,
-            profile=profile,
-            signal=config.signal,
-            age_years=age_years,
-            hip_rotation=intake.hip_rotation,
-            hip_adduction=intake.hip_adduction,
-            reader_grade=landmarks.observed(
-                ObservationName.QUADRATUS_FEMORIS_OEDEMA_GRADE, hip.side
-            ),
-        )
-        for hip in hips
+        _assessed(hip.side, results, landmarks, intake, age_years, profile, config) for hip in hips
     ]
     found = [finding for hip in assessed for finding in findings.assess(hip)]
     measured = [result for result in results if isinstance(result, Measurement)]
     not_measured = [result for result in results if isinstance(result, NotMeasured)]
     cautions += _cautions(choices, measured, found)
     cautions += refinement.cautions(measured, config.spaces.landmark_sd_mm)
-    cautions += [caution for side in Side for caution in _at_ends(side, measured, anatomy)]
+    cautions += _at_ends(measured, anatomy, open_volume)
     cautions += plausibility.of_person(age_years, profile)
     cautions += plausibility.of_intake(intake, study.patient)
     cautions += choice_cautions(choices, config)
-    inputs = _inputs(study, landmarks, clinical, hips, measured, picture)
+    inputs = provenance.inputs_of(study, landmarks, clinical, hips, measured, picture)
     diagnostic = summary.write(
         found, measured, not_measured, clinical, age_years=age_years, words=words
     )
     return Report(
         schema_version=SCHEMA_VERSION,
-        report_uid=_report_uid(study, landmarks, config, inputs, provenance),
-        case_id=config.case_id or landmarks.case_id or _anonymous_case_id(study),
+        report_uid=provenance.report_uid(study, landmarks, config, inputs, label_tables),
+        case_id=config.case_id or landmarks.case_id or provenance.anonymous_case_id(study),
         created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         software_name="ifi_mri",
         software_version=__version__,
@@ -195,7 +187,7 @@ def analyse(
         ),
         summary=diagnostic,
         inputs=inputs,
-        provenance=provenance,
+        provenance=label_tables,
         spaces_from_bones=completed.spaces,
         language=language,
     )
@@ -216,14 +208,19 @@ def write_report(
     folder: Path | str,
     formats: Sequence[str] = ("json", "html", "text", "csv"),
     options: Mapping[str, Mapping[str, Any]] = reports.NO_OPTIONS,
+    open_volume: OpenVolume = loaders.load_volume,
 ) -> list[Path]:
     """Write a report in the given formats into a folder and return the files' paths.
 
     Files already there are moved to ``previous/``, never overwritten.  ``options`` are what was
-    chosen about single formats, by their names.  Raises ReportError where a format is not known
-    or the folder cannot be written.
+    chosen about single formats, by their names; ``open_volume`` is that of `analyse`.
+
+    Raises
+    ------
+    ReportError
+        A format is not known, or the folder cannot be written.
     """
-    return reports.write(report, study, Path(folder), formats, loaders.load_volume, options)
+    return reports.write(report, study, Path(folder), formats, open_volume, options)
 
 
 def choose_series(
@@ -254,7 +251,7 @@ def check(
     anatomy = _anatomy(choose_series(study, landmarks, config), study.cautions)
     completed = landmark_files.placed_on(landmarks, anatomy)
     cautions = landmark_files.check(completed.landmarks, study, anatomy)
-    _, picture_cautions = _look_at_picture(completed.landmarks, anatomy)
+    _, picture_cautions = _look_at_picture(completed.landmarks, anatomy, loaders.load_volume)
     of_maps = _without_identity(completed.cautions, study)
     return anatomy, (*cautions, *of_maps, *picture_cautions)
 
@@ -305,6 +302,7 @@ def _hip(
     completed: Completed,
     choices: Sequence[SeriesChoice],
     dixon: tuple[Series, Series] | None,
+    open_volume: OpenVolume,
 ) -> Hip:
     """Return one hip with the slices that its signal regions lie on: of the fluid-sensitive series,
     of the anatomy (where muscle and fat are, and whether the patient moved) and of Dixon images."""
@@ -322,7 +320,7 @@ def _hip(
             reasons[role] = reason
             continue
         try:
-            volumes[role] = loaders.load_volume(one, near=near)
+            volumes[role] = open_volume(one, near)
         except StudyError as problem:
             if role is Role.FLUID_SENSITIVE:
                 raise
@@ -330,7 +328,9 @@ def _hip(
     return Hip(side, marks, series, volumes, reasons, in_part=completed.in_part_on(side))
 
 
-def _refined(hips: list[Hip], anatomy: Series, config: Config) -> tuple[list[Hip], list[Caution]]:
+def _refined(
+    hips: list[Hip], anatomy: Series, config: Config, open_volume: OpenVolume
+) -> tuple[list[Hip], list[Caution]]:
     """Return the hips with the ends of their spaces moved to the edges that the picture shows, and
     why that could not be done."""
     reach_mm = config.refinement.reach_mm
@@ -342,12 +342,35 @@ def _refined(hips: list[Hip], anatomy: Series, config: Config) -> tuple[list[Hip
         reason = f"{anatomy.label} is fat-suppressed ({evidence}): marrow is as dark as cortex"
         return hips, [_nothing_refined(reason)]
     try:
-        volume = loaders.load_volume(anatomy, near=near)
+        volume = open_volume(anatomy, near)
     except StudyError:
         return hips, [_nothing_refined(f"the slices of {anatomy.label} could not be opened")]
     return [
         replace(hip, refined=refinement.refine(gaps[hip.side], volume, reach_mm)) for hip in hips
     ], []
+
+
+def _assessed(
+    side: Side,
+    results: Sequence[Measurement | NotMeasured],
+    landmarks: LandmarkSet,
+    intake: ClinicalIntake,
+    age_years: float | None,
+    profile: CutoffProfile,
+    config: Config,
+) -> AssessedHip:
+    """Return what the rules look at on one side."""
+    grade = ObservationName.QUADRATUS_FEMORIS_OEDEMA_GRADE
+    return AssessedHip(
+        side=side,
+        results=results,
+        profile=profile,
+        signal=config.signal,
+        age_years=age_years,
+        hip_rotation=intake.hip_rotation,
+        hip_adduction=intake.hip_adduction,
+        reader_grade=landmarks.observed(grade, side),
+    )
 
 
 def _nothing_refined(reason: str) -> Caution:
@@ -379,17 +402,18 @@ def _inside(points: Sequence[Point], series: Series) -> tuple[list[Point], str]:
 
 
 def _look_at_picture(
-    landmark_set: LandmarkSet, anatomy: Series
+    landmark_set: LandmarkSet, anatomy: Series, open_volume: OpenVolume
 ) -> tuple[Volume | None, tuple[Caution, ...]]:
     """Return the slice of the first landmark, with what it says of sides and metal."""
     marks = [mark for mark in landmark_set.landmarks if mark.name in midline.OFF_MIDLINE]
     near, _ = _inside([mark.points_mm[0] for mark in marks[:1]], anatomy)
     if not near:
         return None, ()
-    volume = loaders.load_volume(anatomy, near=near)
+    volume = open_volume(anatomy, near)
+    seen = body.look_at(volume.voxels[0], volume.affine)
     return volume, (
-        *midline.check_sides(landmark_set, volume),
-        *plausibility.of_picture(volume.voxels[0], anatomy),
+        *midline.check_sides(landmark_set, seen),
+        *plausibility.of_picture(seen, anatomy),
     )
 
 
@@ -419,24 +443,27 @@ def _cautions(
     return cautions
 
 
-def _at_ends(side: Side, measured: Iterable[Measurement], anatomy: Series) -> Iterator[Caution]:
-    """Yield what the picture says of the ends of one side's spaces.  Slices that cannot be opened
-    stop no case: the numbers come from the points."""
-    spaces = [m for m in measured if m.side is side and m.name in tissue_at_ends.SPACES]
-    points = [point for space in spaces for one in space.per_slice for point in one.points_mm]
-    if not points:
-        return
-    try:
-        volume = loaders.load_volume(anatomy, near=points)
-    except StudyError:
-        yield Caution(
-            "ends_not_looked_at",
-            f"The slices of {anatomy.label} that the spaces were measured on could not be opened; "
-            f"whether their ends lie on cortex and tendon was not looked at.",
-            side,
-        )
-        return
-    yield from tissue_at_ends.cautions(spaces, volume)
+def _at_ends(
+    measured: Iterable[Measurement], anatomy: Series, open_volume: OpenVolume
+) -> Iterator[Caution]:
+    """Yield what the picture says of the ends of the spaces, side by side.  Slices that cannot be
+    opened stop no case: the numbers come from the points."""
+    for side in Side:
+        spaces = [m for m in measured if m.side is side and m.name in tissue_at_ends.SPACES]
+        points = [point for space in spaces for one in space.per_slice for point in one.points_mm]
+        if not points:
+            continue
+        try:
+            volume = open_volume(anatomy, points)
+        except StudyError:
+            yield Caution(
+                "ends_not_looked_at",
+                f"The slices of {anatomy.label} that the spaces were measured on could not be "
+                f"opened; whether their ends lie on cortex and tendon was not looked at.",
+                side,
+            )
+            continue
+        yield from tissue_at_ends.cautions(spaces, volume)
 
 
 def _without_identity(cautions: Iterable[Caution], study: Study) -> list[Caution]:
@@ -448,73 +475,3 @@ def _without_identity(cautions: Iterable[Caution], study: Study) -> list[Caution
 
 def _without_repeats(cautions: Iterable[Caution]) -> tuple[Caution, ...]:
     return tuple(dict.fromkeys(cautions))
-
-
-# --- provenance ---------------------------------------------------------------------------------
-
-
-def _inputs(
-    study: Study,
-    landmark_set: LandmarkSet,
-    intake: ClinicalIntake | None,
-    hips: Iterable[Hip],
-    measured: Iterable[Measurement],
-    picture: Volume | None,
-) -> tuple[InputFile, ...]:
-    """Return the files that the numbers were made from, each once, with its SHA-256."""
-    used = {value.sop_instance_uid for m in measured for value in m.per_slice}
-    volumes = [volume for hip in hips for volume in hip.volumes.values()]
-    if picture is not None:
-        volumes.append(picture)
-    images = {instance.path for volume in volumes for instance in volume.instances}
-    images |= {
-        instance.path
-        for hip in hips
-        for series in hip.series.values()
-        for instance in series.instances
-        if instance.sop_instance_uid in used
-    }
-    on_disk = {loaders.file_on_disk(path) for path in images}
-    files = [(path, study.root, "image") for path in sorted(on_disk)]
-    files += [(path, path.parent, "landmarks") for path in landmark_set.sources]
-    files += [(path, path.parent, "clinical") for path in (intake.sources if intake else ())]
-    return tuple(
-        InputFile(shown_path(path, root, study), _sha256(path), role)
-        for path, root, role in dict.fromkeys(files)
-    )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def shown_path(path: Path, root: Path, study: Study) -> str:
-    """Return a path relative to a folder, with every part that holds the patient's name or number
-    replaced."""
-    relative = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
-    if relative == Path():
-        relative = Path(path.name)
-    return loaders.without_identity(relative.as_posix(), study.patient)
-
-
-def _report_uid(
-    study: Study,
-    landmark_set: LandmarkSet,
-    config: Config,
-    inputs: Iterable[InputFile],
-    provenance: Iterable[tuple[str, str]],
-) -> str:
-    """Return a UID that is the same whenever the same inputs are analysed in the same way."""
-    parts = [study.study_uid, str(landmark_set.reader), str(landmark_set.read), config.digest()]
-    parts += [__version__, *(file.sha256 for file in inputs)]
-    parts += [config.language] if config.language != "en" else []
-    parts += [
-        said for pair in provenance for said in pair
-    ]  # numbers of a label map mean what its table says
-    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, '|'.join(parts)).int}"
-
-
-def _anonymous_case_id(study: Study) -> str:
-    """Return a name for a case that was given none; folder names may hold a patient's name."""
-    return f"case-{hashlib.sha256(study.study_uid.encode()).hexdigest()[:8]}"

@@ -77,11 +77,9 @@ def field_width_mm(grid: Grid) -> float:
     return float(np.ptp(geometry.voxel_to_patient(grid.affine, corners)[:, 0]))
 
 
-def of_picture(picture: body.Picture, series: Series) -> Iterator[Caution]:
+def of_picture(seen: body.Seen, series: Series) -> Iterator[Caution]:
     """Yield a caution where a slice of a series has a void as metal leaves it."""
-    if series.grid is None:
-        return
-    void_mm = body.widest_void_mm(picture, series.grid.affine)
+    void_mm = body.widest_void_mm(seen)
     if void_mm > body.MIN_VOID_WIDTH_MM:
         yield Caution(
             "metal_suspected",

@@ -98,13 +98,14 @@ def lies_in_marrow_or_fat(value: SliceValue, number: int, volume: Volume) -> boo
     index = _slice_index(value, volume)
     if index is None:
         return False
-    near, around = _pixels_around(volume, index, value.points_mm[number])
+    point = value.points_mm[number]
+    near = _pixels_around(volume, index, point, reach_mm(volume))
     if near.size == 0:
         return False
     darkest, middle = float(near.min()), float(np.median(near))
     if not darkest > NOTCH * middle:  # cortex or tendon is there, as mostly: levels cost more
         return False
-    levels = tissue_levels(around)
+    levels = tissue_levels(_pixels_around(volume, index, point, AROUND_MM))
     if levels is None:
         return False
     return darkest > DARK * levels.muscle and middle > BRIGHT * levels.muscle
@@ -130,34 +131,30 @@ def reach_mm(volume: Volume) -> float:
 
 def _slice_index(value: SliceValue, volume: Volume) -> int | None:
     """Return the slice of a volume at a value's position, None where it does not hold it."""
-    positions = [
-        geometry.position_along_normal_mm(
-            volume.affine, geometry.voxel_to_patient(volume.affine, (index, 0, 0))
-        )
-        for index in range(len(volume.voxels))
-    ]
-    off_mm = np.abs(np.array(positions) - value.slice_position_mm)
+    first_mm = geometry.position_along_normal_mm(
+        volume.affine, geometry.voxel_to_patient(volume.affine, (0, 0, 0))
+    )
+    step_mm = float(geometry.slice_normal(volume.affine) @ volume.affine[:3, 0])
+    off_mm = np.abs(first_mm + step_mm * np.arange(len(volume.voxels)) - value.slice_position_mm)
     nearest = int(np.argmin(off_mm))
-    half_spacing_mm = abs(float(geometry.slice_normal(volume.affine) @ volume.affine[:3, 0])) / 2
-    return nearest if off_mm[nearest] < half_spacing_mm else None
+    return nearest if off_mm[nearest] < abs(step_mm) / 2 else None
 
 
-def _pixels_around(volume: Volume, index: int, point: Point) -> tuple[Pixels, Pixels]:
-    """Return the pixels of a slice within reach of a point, and those from which levels are
-    taken."""
+def _pixels_around(volume: Volume, index: int, point: Point, radius_mm: float) -> Pixels:
+    """Return the pixels of a slice within a radius of a point."""
     _, row, column = geometry.patient_to_voxel(
         volume.affine, geometry.in_slice_plane(point, volume.affine)
     )
     height, width = (float(mm) for mm in _pixel_mm(volume))
     picture = volume.voxels[index]
-    n_rows, n_columns = int(AROUND_MM / height) + 1, int(AROUND_MM / width) + 1
+    n_rows, n_columns = int(radius_mm / height) + 1, int(radius_mm / width) + 1
     top, left = max(0, round(row) - n_rows), max(0, round(column) - n_columns)
     bottom, right = max(0, round(row) + n_rows + 1), max(0, round(column) + n_columns + 1)
     box = picture[top:bottom, left:right]
     down = (np.arange(box.shape[0]) + top - row) * height
     across = (np.arange(box.shape[1]) + left - column) * width
     distance_mm = np.hypot(down[:, None], across[None])
-    return box[distance_mm <= reach_mm(volume)], box[distance_mm <= AROUND_MM]
+    return box[distance_mm <= radius_mm]
 
 
 def _pixel_mm(volume: Volume) -> geometry.FloatArray:

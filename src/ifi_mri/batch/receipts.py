@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from ifi_mri import pipeline
+from ifi_mri import provenance
 from ifi_mri._version import __version__
 from ifi_mri.batch.cases import Case
 from ifi_mri.cohort import columns
@@ -263,7 +263,7 @@ def has_same_contents(receipt: Receipt, case: Case, study: Study) -> bool:
     found = {
         (shown, _sha256_of(path))
         for path, root in files
-        if (shown := pipeline.shown_path(path, root, study)) in names
+        if (shown := provenance.shown_path(path, root, study)) in names
     }
     return wanted <= found
 

@@ -197,14 +197,10 @@ def _slice_position_mm(grid: Grid, index: float) -> float:
 
 
 def _slice_cautions(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> Iterator[Caution]:
-    def off_slice(mark: Landmark) -> float:
-        middle = geometry.slice_coordinate(grid.affine, mark.points_mm).mean()
-        return float(abs(middle - np.rint(middle))) * grid.slice_spacing_mm
-
-    limit_mm = BETWEEN_SLICES_FRACTION * grid.slice_spacing_mm
+    limit_mm = BETWEEN_SLICES_FRACTION * grid.slice_spacing_mm + _ROUNDING_MM
     marks = _drawn_on(anatomy, landmarks)
-    for side, found in by_side(marks, lambda mark: off_slice(mark) > limit_mm + _ROUNDING_MM):
-        worst_mm = max(off_slice(mark) for mark in found)
+    for side, found in by_side([mark for mark in marks if _off_slice_mm(mark, grid) > limit_mm]):
+        worst_mm = max(_off_slice_mm(mark, grid) for mark in found)
         yield Caution(
             "landmark_between_slices",
             f"{listed(found)} up to {worst_mm:.1f} mm from the nearest slice, more than a quarter "
@@ -212,6 +208,12 @@ def _slice_cautions(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> Iter
             "been seen where it was marked.",
             side,
         )
+
+
+def _off_slice_mm(mark: Landmark, grid: Grid) -> float:
+    """Return how far the middle of a landmark lies from the nearest slice, mm."""
+    middle = float(np.mean(geometry.slice_coordinate(grid.affine, mark.points_mm)))
+    return abs(middle - round(middle)) * grid.slice_spacing_mm
 
 
 def _apart_cautions(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> Iterator[Caution]:

@@ -44,14 +44,12 @@ def nearest_faces(landmarks: LandmarkSet, grid: Grid) -> tuple[NearestFace, ...]
 def check_inside(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> None:
     """Refuse points outside the volume, and say when they would lie inside as RAS.  The femur's
     axes are drawn on coronal slices, which reach beyond the axial ones."""
-    beyond = [
-        (_beyond_mm(mark.points_mm, grid), mark)
-        for mark in landmarks.landmarks
-        if mark.name not in FEMORAL_AXES
-    ]
-    furthest, mark = max(beyond, key=lambda pair: pair[0].max(), default=(np.zeros((1, 6)), None))
-    if mark is None or furthest.max() <= ROUNDING_MM:
+    marks = [mark for mark in landmarks.landmarks if mark.name not in FEMORAL_AXES]
+    points_mm = [point for mark in marks for point in mark.points_mm]
+    if not points_mm or _beyond_mm(points_mm, grid).max() <= ROUNDING_MM:
         return
+    beyond = [(_beyond_mm(mark.points_mm, grid), mark) for mark in marks]
+    furthest, mark = max(beyond, key=lambda pair: pair[0].max())
     vertex, face = divmod(int(np.argmax(furthest)), 6)
     x, y, z = mark.points_mm[vertex]
     raise LandmarkMismatchError(
@@ -106,11 +104,13 @@ def _what_to_do_outside(landmarks: LandmarkSet, grid: Grid) -> str:
 
 
 def edge_cautions(landmarks: LandmarkSet, grid: Grid) -> Iterator[Caution]:
-    def near_edge(mark: Landmark) -> bool:
-        to_slices, to_edge_mm = _to_faces(mark.points_mm, grid)
-        return mark.name not in FEMORAL_AXES and (to_slices < 1 or to_edge_mm < NEAR_EDGE_MM)
-
-    for side, found in by_side(landmarks.landmarks, near_edge):
+    marks = [mark for mark in landmarks.landmarks if mark.name not in FEMORAL_AXES]
+    near_edge = [
+        mark
+        for mark, to_end, to_edge_mm in zip(marks, *_to_faces(marks, grid), strict=True)
+        if to_end < 1 or to_edge_mm < NEAR_EDGE_MM
+    ]
+    for side, found in by_side(near_edge):
         yield Caution(
             "landmark_near_edge",
             f"{listed(found)} on the first or last slice, or less than {NEAR_EDGE_MM:.0f} mm from "
@@ -119,11 +119,18 @@ def edge_cautions(landmarks: LandmarkSet, grid: Grid) -> Iterator[Caution]:
         )
 
 
-def _to_faces(points_mm: Sequence[Sequence[float]], grid: Grid) -> tuple[float, float]:
-    """Return how many slices lie between the points and the nearest end of the stack (0 on the
-    first and last), and the smallest distance to the picture's edge, mm."""
+def _to_faces(marks: Sequence[Landmark], grid: Grid) -> tuple[FloatArray, FloatArray]:
+    """Return for each landmark how many slices lie between it and the nearest end of the stack (0
+    on the first and last), and its smallest distance to the picture's edge, mm."""
+    if not marks:
+        return np.zeros(0), np.zeros(0)
+    counts = [len(mark.points_mm) for mark in marks]
+    starts = np.cumsum([0, *counts[:-1]])
+    points_mm = [point for mark in marks for point in mark.points_mm]
     indices = geometry.patient_to_voxel(grid.affine, points_mm)
     last = np.asarray(grid.shape) - 1
-    slices = np.rint(geometry.slice_coordinate(grid.affine, points_mm).mean())
+    coordinates = geometry.slice_coordinate(grid.affine, points_mm)
+    slices = np.rint(np.add.reduceat(coordinates, starts) / counts)
     in_plane = np.minimum(indices + 0.5, last + 0.5 - indices)[:, 1:]
-    return float(min(slices, last[0] - slices)), float((in_plane * grid.pixel_spacing_mm).min())
+    to_edge_mm = (in_plane * grid.pixel_spacing_mm).min(axis=1)
+    return np.minimum(slices, last[0] - slices), np.minimum.reduceat(to_edge_mm, starts)

@@ -1,6 +1,6 @@
 """How sentences about landmarks name them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ifi_mri.landmarks.text_files import named
@@ -10,12 +10,9 @@ from ifi_mri.vocabulary import Side
 _NAMES_LISTED: Final = 4
 
 
-def by_side(
-    marks: Iterable[Landmark], wanted: Callable[[Landmark], bool]
-) -> Iterator[tuple[Side, list[Landmark]]]:
-    found = [mark for mark in marks if wanted(mark)]
+def by_side(marks: Sequence[Landmark]) -> Iterator[tuple[Side, list[Landmark]]]:
     for side in Side:
-        on_side = [mark for mark in found if mark.side is side]
+        on_side = [mark for mark in marks if mark.side is side]
         if on_side:
             yield side, on_side
 

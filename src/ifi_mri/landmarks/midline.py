@@ -10,7 +10,7 @@ import numpy as np
 
 from ifi_mri import body
 from ifi_mri.errors import LandmarkMismatchError
-from ifi_mri.model import Caution, LandmarkSet, Volume
+from ifi_mri.model import Caution, LandmarkSet
 from ifi_mri.vocabulary import LandmarkName, Side
 
 #: The structures of one side lie 30 mm and more from the midline; a patient lying askew moves the
@@ -22,14 +22,14 @@ TOLERANCE_MM: Final = 10.0
 OFF_MIDLINE: Final = frozenset(LandmarkName) - {LandmarkName.SUBCUTANEOUS_FAT}
 
 
-def check_sides(landmarks: LandmarkSet, volume: Volume) -> tuple[Caution, ...]:
-    """Check the side of landmarks against the body on a volume's middle slice.
+def check_sides(landmarks: LandmarkSet, seen: body.Seen) -> tuple[Caution, ...]:
+    """Check the side of landmarks against the body on an axial slice.
 
     Parameters
     ----------
     landmarks : LandmarkSet
-    volume : Volume
-        Axial slices near the landmarks.
+    seen : Seen
+        The body on a slice near the landmarks.
 
     Returns
     -------
@@ -41,8 +41,7 @@ def check_sides(landmarks: LandmarkSet, volume: Volume) -> tuple[Caution, ...]:
     LandmarkMismatchError
         A structure marked on one side lies on the other side of the body's midline.
     """
-    index = volume.voxels.shape[0] // 2
-    found = body.extent(volume.voxels[index], volume.affine, index)
+    found = body.extent(seen)
     midline_mm = body.midline_x_mm(found)
     if midline_mm is not None:
         _refuse_the_wrong_side_of(midline_mm, landmarks)

@@ -136,10 +136,7 @@ def read(content: bytes, source: Path) -> tuple[LandmarkSet, ...]:
 
 
 def _landmark(mark: NativeLandmark, system: CoordinateSystem, where: str) -> Landmark:
-    points_mm = [
-        positions.point_mm(position, system, f"{where} ({mark.side} {mark.name})")
-        for position in mark.points_mm
-    ]
+    points_mm = positions.points_mm(mark.points_mm, system, f"{where} ({mark.side} {mark.name})")
     placed = checked_landmark(
         mark.name, mark.side, points_mm, mark.closed, where, mark.sop_instance_uid
     )

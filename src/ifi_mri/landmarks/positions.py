@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
+import numpy as np
+
 from ifi_mri.errors import LandmarkFormatError
 from ifi_mri.landmarks.text_files import shown
 from ifi_mri.model import Point
@@ -69,6 +71,32 @@ def point_mm(
             "Place the point or delete it."
         )
     return to_lps(x, y, z, system)
+
+
+def points_mm(
+    stated: Sequence[Sequence[object]], system: CoordinateSystem, where: str
+) -> list[Point]:
+    """Return the stated positions of one landmark, mm, as points in patient LPS mm.
+
+    What `point_mm` returns and raises for each of them; an outline of plain numbers is taken at
+    once.
+    """
+    return _plain_points_mm(stated, system) or [point_mm(one, system, where) for one in stated]
+
+
+def _plain_points_mm(
+    stated: Sequence[Sequence[object]], system: CoordinateSystem
+) -> list[Point] | None:
+    """Return points where every position is three floats that nothing is to be said about."""
+    numbers = [number for position in stated for number in position]
+    if {*map(len, stated)} != {3} or {*map(type, numbers)} != {float}:
+        return None
+    found = np.array(numbers, dtype=np.float64).reshape(-1, 3)
+    if not (np.abs(found) <= FARTHEST_MM).all() or not found.any(axis=1).all():
+        return None
+    if system is CoordinateSystem.RAS:
+        found[:, :2] = 0.0 - found[:, :2]
+    return [(x, y, z) for x, y, z in found.tolist()]
 
 
 def _number(value: object) -> float | None:

@@ -4,10 +4,9 @@ What a swapped side or a swapped axis breaks: left lies to the left, one hip's s
 together, the ischium and the hamstrings lie medial to the trochanter.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Final
-
-import numpy as np
 
 from ifi_mri.errors import LandmarkMismatchError
 from ifi_mri.landmarks.mark_words import files_of, words_of
@@ -123,11 +122,11 @@ def _check_ischium_medial(landmarks: LandmarkSet) -> Iterator[Caution]:
 
 def _mean_x_mm(landmarks: LandmarkSet, side: Side, name: LandmarkName) -> float | None:
     found = [_centre_x_mm(mark) for mark in landmarks.on(side) if mark.name is name]
-    return float(np.mean(found)) if found else None
+    return math.fsum(found) / len(found) if found else None
 
 
 def _centre_x_mm(mark: Landmark) -> float:
-    return float(np.mean([x for x, _, _ in mark.points_mm]))
+    return math.fsum(x for x, _, _ in mark.points_mm) / len(mark.points_mm)
 
 
 # --- what the file says of itself ---------------------------------------------------------------
