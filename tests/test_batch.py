@@ -349,6 +349,41 @@ def test_a_report_that_a_killed_run_wrote_without_its_receipt_is_not_kept_twice(
     assert not (folder / "previous").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("report.json", b""),
+        ("measurements.csv", b""),
+        (receipts.FILE_NAME, b""),
+        (receipts.FILE_NAME, b"\0" * 4096),
+    ],
+)
+def test_a_file_that_a_loss_of_power_left_empty_is_made_again(table, tmp_path, name, left):
+    run(table, tmp_path / "out")
+    path = tmp_path / "out" / "cases" / "case_000" / name
+    whole = path.read_bytes()
+    path.write_bytes(left)
+
+    summary = run(table, tmp_path / "out")
+
+    assert path.stat().st_size > len(whole) / 2
+    assert summary.n_done == 1
+    assert json.loads((path.parent / "report.json").read_bytes())["case_id"]
+
+
+def test_a_batch_brings_its_cases_to_the_disk_before_its_tables(table, tmp_path, monkeypatch):
+    there = []
+
+    def look() -> None:
+        there.append(sorted(path.name for path in (tmp_path / "out").glob("*.csv")))
+        there.append(len(list((tmp_path / "out" / "cases").glob("*/report.json"))))
+
+    monkeypatch.setattr("ifi_mri.batch.sync_everything", look)
+    summary = run(table, tmp_path / "out")
+
+    assert there == [[], summary.n_done]
+
+
 def test_temporary_files_of_a_killed_run_are_removed(table, tmp_path):
     run(table, tmp_path / "out")
     left = [
@@ -418,11 +453,11 @@ def test_a_full_disk_stops_the_batch_and_the_next_run_goes_on(
 ):
     write, n_written = receipts.write_atomically, []
 
-    def full_after_two(path, content):
+    def full_after_two(path, content, **options):
         n_written.append(path)
         if len(n_written) > 2:
             raise OSError(28, "No space left on device")
-        write(path, content)
+        write(path, content, **options)
 
     with monkeypatch.context() as patched:
         patched.setattr(receipts, "write_atomically", full_after_two)

@@ -1,5 +1,6 @@
 """Files are written whole or not at all."""
 
+import os
 import stat
 
 import pytest
@@ -43,3 +44,18 @@ def test_a_failure_while_writing_keeps_the_old_file(tmp_path, monkeypatch):
 
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_reaches_the_disk_before_it_takes_its_name_unless_the_caller_checks(
+    tmp_path, monkeypatch
+):
+    synced = []
+    real = os.fsync
+    monkeypatch.setattr("ifi_mri.files.os.fsync", lambda d: (synced.append(d), real(d)))
+
+    write_atomically(tmp_path / "checked_later", b"new", sync=False)
+    assert (tmp_path / "checked_later").read_bytes() == b"new"
+    assert synced == []
+
+    write_atomically(tmp_path / "lasting", b"new")
+    assert len(synced) == 2  # the file, then the folder with its name

@@ -41,12 +41,12 @@ from pathlib import Path
 from ifi_mri.reports import output_folder
 folder, n_before, names = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
 whole, written = output_folder.write_atomically, []
-def write_atomically(path, content):
+def write_atomically(path, content, **options):
     if len(written) == n_before:
         (path.parent / f".{path.name}.ab_cd123").write_bytes(content[:4])
         os._exit(9)
     written.append(path)
-    whole(path, content)
+    whole(path, content, **options)
 output_folder.write_atomically = write_atomically
 output_folder.write(folder, {name: f"{name} of case B".encode() for name in names})
 """
@@ -85,7 +85,9 @@ def test_report_json_comes_last_even_where_it_stays_the_same(tmp_path, monkeypat
     order = []
     write = output_folder.write_atomically
     monkeypatch.setattr(
-        output_folder, "write_atomically", lambda p, c: (order.append(p.name), write(p, c))
+        output_folder,
+        "write_atomically",
+        lambda p, c, **o: (order.append(p.name), write(p, c, **o)),
     )
 
     paths = output_folder.write(tmp_path, case("B") | {"report.json": case("A")["report.json"]})
@@ -98,10 +100,10 @@ def test_a_disk_that_fills_midway_brings_the_earlier_report_back(tmp_path, monke
     output_folder.write(tmp_path, case("A"))
     write = output_folder.write_atomically
 
-    def full(path, content):
+    def full(path, content, **options):
         if path.name == "report.json":
             raise OSError(28, "No space left on device")
-        write(path, content)
+        write(path, content, **options)
 
     monkeypatch.setattr(output_folder, "write_atomically", full)
     with pytest.raises(ReportError, match="No space left on device"):
@@ -137,7 +139,7 @@ def test_a_second_run_into_the_folder_is_refused_and_changes_nothing(tmp_path):
 def test_while_files_are_written_nobody_else_may_write(tmp_path, monkeypatch):
     refused = []
 
-    def meanwhile(path: Path, content: bytes):
+    def meanwhile(path: Path, content: bytes, **options):
         with pytest.raises(ReportError, match=f"process {os.getpid()}"):
             output_folder.write(tmp_path, case("B"))
         refused.append(path.name)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, sync: bool = True) -> None:
     """Write a file so that readers see the old content or the new one, never a part.
 
     The bytes go to a temporary file beside the target, reach the disk (fsync), and take the
@@ -19,18 +19,22 @@ def write_atomically(path: Path, content: bytes) -> None:
     path : pathlib.Path
         Its folder must exist; an existing file is replaced.
     content : bytes
+    sync : bool
+        Whether the bytes are on the disk before the file takes its name.  Without it a loss of
+        power, and nothing less, may leave an empty file: for many files, whose sizes the caller
+        checks later, with `sync_everything` at the end.
 
     Raises
     ------
     OSError
         The folder does not exist or cannot be written; nothing is left behind.
     """
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with replacing(path, sync=sync) as temporary, temporary.open("wb") as file:
         file.write(content)
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Give the path of a temporary file that takes a file's place when it is whole.
 
     For content that is written in parts or by another library; else as `write_atomically`, which
@@ -41,12 +45,20 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        _sync(temporary)
+        if sync:
+            _sync(temporary)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    if sync:
+        _sync_folder(path.parent)
+
+
+def sync_everything() -> None:
+    """Bring everything that was written to the disk, where the system can be asked to."""
+    if hasattr(os, "sync"):
+        os.sync()
 
 
 def remove_temporary(folder: Path, names: Iterable[str]) -> None:

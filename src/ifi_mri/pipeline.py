@@ -209,18 +209,21 @@ def write_report(
     formats: Sequence[str] = ("json", "html", "text", "csv"),
     options: Mapping[str, Mapping[str, Any]] = reports.NO_OPTIONS,
     open_volume: OpenVolume = loaders.load_volume,
+    *,
+    sync: bool = True,
 ) -> list[Path]:
     """Write a report in the given formats into a folder and return the files' paths.
 
     Files already there are moved to ``previous/``, never overwritten.  ``options`` are what was
-    chosen about single formats, by their names; ``open_volume`` is that of `analyse`.
+    chosen about single formats, by their names; ``open_volume`` is that of `analyse`, ``sync`` that
+    of `ifi_mri.files.write_atomically`.
 
     Raises
     ------
     ReportError
         A format is not known, or the folder cannot be written.
     """
-    return reports.write(report, study, Path(folder), formats, open_volume, options)
+    return reports.write(report, study, Path(folder), formats, open_volume, options, sync=sync)
 
 
 def choose_series(

@@ -31,7 +31,7 @@ from ifi_mri.batch.selected import Selection
 from ifi_mri.cohort import columns, rows, tables
 from ifi_mri.cohort.rows import CaseRows
 from ifi_mri.errors import ConfigError, IfiMriError, ReportError
-from ifi_mri.files import check_writable, remove_temporary
+from ifi_mri.files import check_writable, remove_temporary, sync_everything
 
 __all__ = ["INTERRUPTED", "Settings", "Summary", "check", "id_of", "read_cases", "run"]
 
@@ -245,6 +245,7 @@ class _Batch:
             except KeyboardInterrupt:
                 self.stopped = INTERRUPTED
         self.progress.end()
+        sync_everything()
         n_rows = tables.write(self.out, self._rows())
         counts = self.progress.counts
         finished = sum(counts[status] for status in (DONE, FAILED, REUSED))

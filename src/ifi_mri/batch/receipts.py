@@ -92,12 +92,16 @@ def read(folder: Path) -> Receipt | None:
 
 
 def write(folder: Path, receipt: Receipt) -> None:
-    """Write a case's receipt; OSError where the disk refuses."""
+    """Write a case's receipt; OSError where the disk refuses.
+
+    Neither it nor the report waits for the disk (`ifi_mri.files.write_atomically`): a receipt that
+    a loss of power left empty is none, and the sizes in it tell a file that was.
+    """
     content: dict[str, Any] = {"layout": LAYOUT, "columns": columns_digest()}
     content |= {name: getattr(receipt, name) for name in Receipt.__slots__}
     remove_temporary(folder, [FILE_NAME])
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    write_atomically(folder / FILE_NAME, text.encode(errors="replace"))
+    write_atomically(folder / FILE_NAME, text.encode(errors="replace"), sync=False)
 
 
 def is_finished(receipt: Receipt, asked: str, folder: Path) -> bool:

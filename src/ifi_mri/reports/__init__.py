@@ -64,6 +64,8 @@ def write(
     formats: Sequence[str],
     open_volume: OpenVolume,
     options: Mapping[str, Mapping[str, Any]] = NO_OPTIONS,
+    *,
+    sync: bool = True,
 ) -> list[Path]:
     """Write a report into a folder and return the paths of its files, in the order of the formats.
 
@@ -85,6 +87,8 @@ def write(
         Loads the slices that the pictures show.
     options : mapping of str to mapping
         By the name of a format, further keyword arguments of its ``render``.
+    sync : bool
+        As in `ifi_mri.files.write_atomically`.
 
     Raises
     ------
@@ -92,7 +96,8 @@ def write(
         A format is not known, the report cannot be rendered, or the folder cannot be written.
     """
     files = rendered(report, study, formats, open_volume, options)
-    written = output_folder.write(folder, files, [m.FILE_NAME for m in _modules().values()])
+    of_reports = [module.FILE_NAME for module in _modules().values()]
+    written = output_folder.write(folder, files, of_reports, sync=sync)
     output_folder.set_aside(folder, FAILURE_FILES)
     return written
 

@@ -30,7 +30,9 @@ COMPLETE: Final = "report.json"
 _STALE_AFTER_S: Final = 3600.0
 
 
-def write(folder: Path, files: Mapping[str, bytes], replaces: Iterable[str] = ()) -> list[Path]:
+def write(
+    folder: Path, files: Mapping[str, bytes], replaces: Iterable[str] = (), *, sync: bool = True
+) -> list[Path]:
     """Write files into a folder and return their paths.
 
     Where all bytes are the same nothing is touched.  Else every file that changes moves to
@@ -45,6 +47,8 @@ def write(folder: Path, files: Mapping[str, bytes], replaces: Iterable[str] = ()
         By path below the folder; at most one folder deep.
     replaces : iterable of str
         Patterns, as `pathlib.Path.glob` takes them, of what a report may consist of.
+    sync : bool
+        As in `ifi_mri.files.write_atomically`.
 
     Raises
     ------
@@ -56,7 +60,8 @@ def write(folder: Path, files: Mapping[str, bytes], replaces: Iterable[str] = ()
         with _locked(folder) as alone:
             _remove_stale(folder, files, alone=alone)
             changed = _changed(folder, files)
-            _replace(folder, changed, _outdated(folder, files, replaces) if changed else [])
+            outdated = _outdated(folder, files, replaces) if changed else []
+            _replace(folder, changed, outdated, sync=sync)
     except OSError as problem:
         raise _refused(folder, problem) from problem
     return [folder / name for name in files]
@@ -97,14 +102,16 @@ def _outdated(folder: Path, files: Mapping[str, bytes], replaces: Iterable[str])
     return sorted({path for path in found if path.is_file() and path not in names})
 
 
-def _replace(folder: Path, files: Mapping[str, bytes], outdated: Iterable[Path]) -> None:
+def _replace(
+    folder: Path, files: Mapping[str, bytes], outdated: Iterable[Path], *, sync: bool
+) -> None:
     replaced = [folder / name for name in files if (folder / name).exists()]
     moved = _move_aside(folder, [*replaced, *outdated])
     written = []
     try:
         for name, content in files.items():
             (folder / name).parent.mkdir(exist_ok=True)
-            write_atomically(folder / name, content)
+            write_atomically(folder / name, content, sync=sync)
             written.append(folder / name)
     except BaseException:
         for path in reversed(written):
