@@ -37,6 +37,15 @@ def test_weighted_kappa_equals_that_of_r() -> None:
     assert 0.7 < found.kappa.low < found.kappa.value < found.kappa.high < 0.95
 
 
+def test_kappas_equal_those_of_irr() -> None:
+    first, second = readings_of(BY_R["samples"]["grades"])
+
+    for key, weighted in (("kappa", False), ("weighted_kappa", True)):
+        found = kappa(first, second, range(4), weighted=weighted).kappa
+        assert found is not None
+        assert found.value == pytest.approx(BY_R["irr"][key], rel=1e-9)
+
+
 def test_a_grade_far_off_counts_more_than_one_beside_it() -> None:
     near = kappa([0, 1, 2, 3, 0, 1], [0, 1, 2, 3, 0, 2], range(4), weighted=True).kappa
     far = kappa([0, 1, 2, 3, 0, 0], [0, 1, 2, 3, 0, 3], range(4), weighted=True).kappa

@@ -55,6 +55,15 @@ def test_coefficients_and_intervals_equal_those_of_r(name: str) -> None:
     assert [found.value, found.low, found.high] == pytest.approx(BY_R["r"]["reliability"][name])
 
 
+@pytest.mark.parametrize(("name", "off"), [("icc_2_1", 1e-9), ("icc_3_1", 1e-9), ("icc_a_k", 5e-6)])
+def test_coefficients_equal_those_of_irr(name: str, off: float) -> None:
+    found = getattr(reliability(BY_R["samples"]["readings_mm"]), name)
+    value, low, high = BY_R["irr"][name]
+
+    assert found.value == pytest.approx(value, rel=1e-9)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=off)
+
+
 def test_the_example_of_bland_and_altman_to_its_printed_digits() -> None:
     found = limits_of_agreement(WRIGHT, MINI)
 
