@@ -266,6 +266,7 @@ def test_a_case_is_finished_only_where_everything_fits(table, tmp_path, analysed
         batch.Settings(Config(spaces={"landmark_sd_mm": 1.0}), FORMATS),
         batch.Settings(Config(profile="torriani2009"), FORMATS),
         batch.Settings(Config(), (*FORMATS[:2],)),
+        batch.Settings(Config(language="de"), FORMATS),
     ],
 )
 def test_other_settings_have_every_case_done_again(table, tmp_path, analysed, changed):
@@ -275,6 +276,25 @@ def test_other_settings_have_every_case_done_again(table, tmp_path, analysed, ch
     run(table, tmp_path / "out", settings=changed)
 
     assert sorted(analysed) == ["case_000", "case_001", "case_002", "case_003"]
+
+
+def test_a_choice_about_a_format_has_the_cases_done_again_that_write_it(table, tmp_path, analysed):
+    def with_fhir(formats, **chosen):
+        return batch.Settings(Config(), formats, None, {"fhir": chosen})
+
+    fhir = (*FORMATS, "fhir")
+    run(table, tmp_path / "out", settings=with_fhir(fhir, version="R4"))
+    analysed.clear()
+    run(table, tmp_path / "out", settings=with_fhir(fhir, version="R5"))
+    assert "case_000" in analysed
+    analysed.clear()
+    run(table, tmp_path / "out", settings=with_fhir(fhir, version="R5"))
+    assert "case_000" not in analysed
+
+    run(table, tmp_path / "out", settings=with_fhir(FORMATS, version="R5"))
+    analysed.clear()
+    run(table, tmp_path / "out", settings=with_fhir(FORMATS, version="R4"))
+    assert "case_000" not in analysed
 
 
 def test_another_software_version_has_every_case_done_again(table, tmp_path, analysed, monkeypatch):
@@ -831,6 +851,40 @@ def test_the_command_analyses_in_processes_and_says_how_it_ended(table, tmp_path
     undisturbed = run(table, tmp_path / "threads")
     assert undisturbed.n_done == 3
     assert table_bytes(out) == table_bytes(tmp_path / "threads")
+
+
+def test_the_options_of_reports_reach_the_cases_of_a_batch(study, tmp_path):
+    from pydicom import dcmread
+
+    table = small_batches.make_batch(tmp_path / "in", *study, n_cases=1)
+    out = tmp_path / "out"
+    words = ["--formats", "sr,fhir", "--fhir-version", "R5", "--language", "de", "--quiet"]
+    signed = ["--sr-profile", "strict", "--sr-signed-by", "Doe^Jane", "Example Hospital"]
+    done = command("batch", table, "--out", out, "--jobs", 1, *words, *signed)
+    assert done.returncode == 0, done.stderr
+
+    (folder,) = (out / "cases").iterdir()
+    document = dcmread(folder / "report_sr.dcm")
+    assert document.VerificationFlag == "VERIFIED"
+    assert document.VerifyingObserverSequence[0].VerifyingObserverName == "Doe^Jane"
+    assert "MRT DER HÜFTE" in (folder / "impression.txt").read_text()
+    r5 = (folder / "report_fhir.json").read_text()
+
+    assert (
+        command(
+            "batch", table, "--out", out, "--jobs", 1, *words, "--fhir-version", "R4", *signed
+        ).returncode
+        == 0
+    )
+    assert (folder / "report_fhir.json").read_text() != r5
+
+
+@pytest.mark.parametrize("words", [("--sr-signed-by", " ", "Clinic"), ("--language", "xx")])
+def test_a_choice_that_cannot_be_stops_a_batch_before_it_starts(table, tmp_path, words):
+    done = command("batch", table, "--out", tmp_path / "out", *words)
+
+    assert done.returncode == 2
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_batch_without_failures_ends_with_0_and_an_interrupt_keeps_what_is_finished(

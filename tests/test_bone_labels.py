@@ -80,6 +80,32 @@ def test_the_space_is_found_at_any_voxel_size(voxel_mm):
     assert_right(proposed(ONE, voxel_mm=voxel_mm), truth, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("voxel_mm", "coarse", "sound"),
+    [((2.5, 2.5, 2.5), False, True), ((3.0, 3.0, 3.0), True, True), ((3.0, 3.8, 3.8), True, False)],
+)
+def test_coarse_voxels_are_known_widen_the_sd_and_are_not_sound(voxel_mm, coarse, sound):
+    space = proposed(ONE, voxel_mm=voxel_mm)
+
+    assert space.coarse is coarse
+    assert space.sound is sound
+    assert {mark.pixel_mm for mark in space.landmarks()} == {voxel_mm[1] if coarse else None}
+    assert any("voxels of the bone labels" in doubt for doubt in space.doubts) is coarse
+
+
+@pytest.mark.parametrize("voxel_mm", [(2.0, 4.2, 1.0), (2.0, 1.0, 4.2)])
+def test_voxels_that_are_too_coarse_in_the_slices_are_refused_with_the_way_out(voxel_mm):
+    refused = proposed(ONE, voxel_mm=voxel_mm)
+
+    assert isinstance(refused, NotProposed)
+    assert "4.2 mm wide in the slices, at most 4.0 mm" in refused.reason
+    assert "label images with finer voxels, or mark both ends" in refused.reason
+
+
+def test_thick_slices_are_not_coarse():
+    assert not proposed(ONE, voxel_mm=(5.0, 1.5, 1.5)).coarse
+
+
 @pytest.mark.parametrize("gap_mm", [5, 12, 32, 45])
 def test_narrow_and_wide_spaces_are_found(gap_mm):
     body = replace(ONE, left=replace(USUAL, gap_mm=gap_mm))

@@ -180,6 +180,30 @@ def test_the_ends_may_come_in_either_order(classic, tmp_path):
     assert_is_line(placed(content, classic, tmp_path), Side.RIGHT, points)
 
 
+def test_two_lines_of_one_space_on_one_image_are_refused_by_name(case, tmp_path):
+    k, ends, length, points = drawn(Side.LEFT)
+    longer = [ends[0], tuple(np.add(ends[1], (1.5, 0.0)))]
+    places = [sr_makers.in_patient(k, *np.subtract(end, 0.5)) for end in longer]
+    other = line(case, k, longer, float(np.linalg.norm(np.subtract(*places))))
+    one = line(case, k, ends, length)
+
+    with pytest.raises(LandmarkMismatchError) as refused:
+        placed(report(case, group(one, label="IFS-L"), group(other, label="ifs l")), case, tmp_path)
+    assert "group 1 and report.dcm, group 2: both draw" in str(refused.value)
+    assert "one line of a space was expected" in str(refused.value)
+
+    same = line(case, k, ends[::-1], length)
+    twice = report(case, group(one, label="IFS-L"), group(same, label="IFS-L"))
+    assert_is_line(placed(twice, case, tmp_path), Side.LEFT, points)
+
+
+def test_lines_of_one_space_on_two_images_are_both_read(case, tmp_path):
+    k, ends, length, _ = drawn(Side.LEFT)
+    groups = [group(line(case, at, ends, length), label="IFS-L") for at in (k, k - 1)]
+
+    assert len(placed(report(case, *groups), case, tmp_path).landmarks) == 4
+
+
 def probe(case, k, end, label, tool="Cornerstone3DTools@^0.1.0:Probe"):
     center = ("111010", "DCM", "Center")
     return group(line(case, k, [end], 0, name=center, unit="1"), label=label, tool=tool)

@@ -12,10 +12,10 @@ import pytest
 from ifi_mri import clinical, config, findings, landmarks, measurements
 from ifi_mri.cli import build_parser
 from ifi_mri.info import info
+from ifi_mri.language import languages
+from ifi_mri.language.catalogue import ENGLISH
 from ifi_mri.reports.json_versions import SCHEMA_VERSION
 from ifi_mri.summary import ASSERTIONS
-from ifi_mri.summary.catalogue import ENGLISH
-from ifi_mri.summary.languages import languages
 from ifi_mri.vocabulary import FindingName, MeasurementName
 
 REPOSITORY = Path(__file__).parents[1]

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+from skimage.measure import grid_points_in_poly
 
-from ifi_mri import geometry
+from ifi_mri import geometry, segments
 
 #: An oblique grid with flipped columns, 0.8 x 0.4 mm pixels and 5 mm slices.
 TURN = Rotation.from_euler("xyz", [11, -7, 23], degrees=True).as_matrix()
@@ -67,6 +68,15 @@ def test_the_tilt_from_the_nearest_plane_is_small_for_a_steep_coronal():
     affine[:3, :3] = turn @ np.array([[0, 0, 1.0], [0, 1, 0], [4, 0, 0]])
 
     assert geometry.tilt_from_plane_deg(affine) == pytest.approx(10, abs=1e-6)
+
+
+def test_the_pixel_within_planes_leaves_out_the_axis_across_them():
+    sagittal = np.eye(4)
+    sagittal[:3, :3] = TURN @ np.array([[5.0, 0, 0], [0, 0, 0.7], [0, 0.9, 0]])
+
+    assert geometry.pixel_within_mm(AWKWARD, AWKWARD) == pytest.approx(0.8)
+    assert geometry.pixel_within_mm(sagittal, AWKWARD) == pytest.approx(5.0)
+    assert geometry.pixel_within_mm(sagittal, sagittal) == pytest.approx(0.9)
 
 
 def test_a_sheared_grid_is_seen():
@@ -197,6 +207,19 @@ def test_pixels_inside_are_those_whose_centre_lies_inside():
     assert np.array_equal(geometry.pixels_inside(ring, AWKWARD, (12, 20)), expected)
 
 
+@pytest.mark.parametrize("grain", [0.0, 1.0, 0.5])
+def test_pixels_inside_are_those_that_scikit_image_finds(grain):
+    """Outlines that cross themselves, and those that run through the centres of pixels."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        corners = rng.uniform(-3, 24, size=(rng.integers(3, 30), 2))
+        corners = np.round(corners / grain) * grain if grain else corners
+        ring = np.column_stack([np.zeros(len(corners)), corners])
+        expected = grid_points_in_poly((30, 30), corners + 5)[5:25, 5:26]
+        found = geometry.pixels_inside(ring, np.eye(4), (20, 21))
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_pixels_inside_stop_at_the_edge_of_the_picture():
     ring = geometry.voxel_to_patient(AWKWARD, [(0, -5, -5), (0, -5, 50), (0, 50, 50), (0, 50, -5)])
 
@@ -234,14 +257,14 @@ wiggles = st.lists(
     second=wiggles,
     apart=st.floats(0, 120),
     closed=st.booleans(),
-    few=st.sampled_from([0, geometry.FEW_PAIRS]),  # with and without boxes around runs of segments
+    few=st.sampled_from([0, segments.FEW_PAIRS]),  # with and without boxes around runs of segments
 )
 @settings(max_examples=60, deadline=None)
 def test_far_segments_set_aside_never_change_the_shortest_line(first, second, apart, closed, few):
     a = placed(first, AWKWARD)
     b = placed(np.add(second, (apart, 0.0)), AWKWARD)
 
-    with mock.patch.object(geometry, "FEW_PAIRS", few):
+    with mock.patch.object(segments, "FEW_PAIRS", few):
         found = geometry.closest_in_plane(a, b, AWKWARD, first_closed=closed, second_closed=closed)
 
     pairs = [
@@ -272,3 +295,26 @@ def test_the_nearest_of_two_thousand_segments_is_found_in_space_too():
     points = np.linalg.norm(ring[:, None, :] - other[None, ::10], axis=-1)
     assert found.distance_mm <= points.min() + 1e-9
     assert found.distance_mm == pytest.approx(points.min(), abs=0.05)
+
+
+@given(outlines=st.lists(wiggles, min_size=2, max_size=5), closed=st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_pairs_taken_at_one_go_are_as_far_apart_as_pair_by_pair(outlines, closed):
+    ready = [
+        geometry.segments_in_plane(placed(one, AWKWARD), AWKWARD, closed=closed) for one in outlines
+    ]
+    pairs = list(pairwise([*ready, ready[0]]))
+
+    for pair, line in zip(pairs, segments.shortest_lines(pairs), strict=True):
+        (alone,) = segments.shortest_lines([pair])
+        assert line.distance_mm == alone.distance_mm
+        assert np.array_equal(line.start, alone.start)
+        assert np.array_equal(line.end, alone.end)
+
+
+def test_what_encloses_nothing_encloses_no_point():
+    line = placed([(0, 0), (10, 8)], AWKWARD)
+
+    for point in ((1, 4), (9, 4), (5, 4)):
+        assert not geometry.encloses(line, placed([point], AWKWARD)[0], AWKWARD)
+        assert not geometry.encloses(line[:1], placed([point], AWKWARD)[0], AWKWARD)

@@ -175,8 +175,9 @@ def test_numbers_come_back_to_a_millionth(value, sd, point):
         measurement,
         value=round(value, 6),
         sd=round(sd, 6),
-        points_mm=(tuple(round(x, 6) for x in point),),
+        points_mm=read.points_mm,
     )
+    assert read.points_mm[0] == pytest.approx(point, rel=1e-15, abs=1e-6)
     assert b"-0.0," not in content
 
 
@@ -256,5 +257,30 @@ def test_no_foreign_error_leaves_the_reader(data):
         json_file.read(bytes(content))
 
 
+def test_every_key_and_every_slice_of_a_number_has_a_line():
+    lines = content_of(example_report.report()).decode().splitlines()
+    assert lines[1] == f' "schema_version": "{SCHEMA_VERSION}",'
+    assert ' "software": {' in lines
+    assert '  "name": "ifi_mri",' in lines
+    slices = [line for line in lines if line.startswith('    {"value":')]
+    report = example_report.report()
+    assert len(slices) == sum(len(m.per_slice) for m in report.measurements)
+    assert json.loads(slices[0].rstrip(","))["points_mm"]
+
+
+@pytest.mark.parametrize("text", ['a, "b": [', "],[", "},\n{", "\u2028\x7f\x00\\", "\ud800"])
+def test_no_text_breaks_the_layout(text):
+    report = replace(example_report.report(), inputs=(InputFile(text, "0", "x"),))
+    assert json.loads(content_of(report))["inputs"][0]["path"] == text.replace("\ud800", "?")
+
+
+@pytest.mark.parametrize("far", [1e300, -1.7e308, 2e9 + 1 / 3, 1e-9, -1e-9])
+def test_a_point_however_far_is_written(far):
+    report = example_report.report()
+    measurement = replace(report.measurements[0], points_mm=((far, 0.0, 0.0),))
+    again = json_file.read(content_of(replace(report, measurements=(measurement,))))
+    assert again.measurements[0].points_mm[0][0] == pytest.approx(far, rel=1e-15, abs=1e-6)
+
+
 def test_points_stand_on_one_line():
-    assert b'"points_mm": [[76.0, ' in content_of(example_report.report())
+    assert b'"points_mm": [[76.0,' in content_of(example_report.report())

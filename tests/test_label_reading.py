@@ -113,6 +113,21 @@ def test_the_measurement_made_from_the_landmarks_is_the_proposed_width():
     assert measured.sop_instance_uid == f"1.9.{found.spaces[LEFT].slice_index}"
 
 
+def test_coarse_bone_labels_get_a_caution_and_a_wider_sd():
+    series = anatomy()
+    spaces = {}
+    for size_mm in (2.0, 3.0):
+        found = reading(*make.labelled(ONE, (size_mm,) * 3), make.TABLE, series)
+        hip = MeasuredHip(LEFT, found.landmarks.on(LEFT), {Role.ANATOMY: series}, {})
+        spaces[size_mm] = in_plane_distance.smallest_over_slices(
+            hip, MeasurementName.ISCHIOFEMORAL_SPACE, IT, (LT,), 0.75
+        )
+        warned = ("space_from_coarse_labels", LEFT) in codes(found)
+        assert warned is (size_mm == 3.0)
+
+    assert spaces[3.0].sd > 1.25 * spaces[2.0].sd
+
+
 def test_a_muscle_that_shares_its_label_is_kept_only_around_the_trochanter():
     found = reading(*labels_with_muscle(), series=anatomy())
 

@@ -410,6 +410,21 @@ def test_single_points_apart_on_one_slice_get_a_caution(side, apart_mm, expected
         )
 
 
+@pytest.mark.parametrize("side", Side)
+def test_both_ends_of_a_space_marked_twice_on_one_slice_get_a_caution(side):
+    def line(k, moved_mm):
+        step = np.array(AFFINE[:3, 1]) / np.linalg.norm(AFFINE[:3, 1]) * moved_mm
+        return [
+            replace(one, points_mm=(tuple(np.add(one.points_mm[0], step).tolist()),))
+            for one in marks(k, side=side)
+        ]
+
+    (caution,) = check(landmark_set(*line(2, 0), *line(2, 2.5)))
+    assert (caution.code, caution.side) == ("space_marked_twice", side)
+    assert f"{side} ischial_tuberosity and lesser_trochanter both" in caution.text
+    assert codes(landmark_set(*line(2, 0), *line(3, 2.5), *line(2, 0))) == []
+
+
 def test_points_on_different_slices_and_of_different_structures_are_not_apart():
     assert codes(landmark_set(*marks(2), *marks(3))) == []
 

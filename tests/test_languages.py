@@ -2,11 +2,23 @@
 
 import re
 
+import example_report
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ifi_mri.errors import ConfigError
-from ifi_mri.summary import languages
-from ifi_mri.summary.catalogue import ENGLISH, say
+from ifi_mri.findings import quadratus_femoris_fatty_infiltration as fatty
+from ifi_mri.findings import quadratus_femoris_oedema as oedema
+from ifi_mri.language import translations as languages
+from ifi_mri.language.catalogue import ENGLISH, FALLBACK, say
+from ifi_mri.language.reasons import translated
+from ifi_mri.language.report_messages import REPORT_MESSAGES
+from ifi_mri.measurements import distance_uncertainty as uncertainty
+from ifi_mri.measurements import intertuberous_distance as tuberosities
+from ifi_mri.reports import html_page, text_impression
+from ifi_mri.reports.words import Words
+from ifi_mri.vocabulary import LandmarkName
 
 SHIPPED = [language for language in languages.languages() if language != "en"]
 
@@ -20,7 +32,7 @@ def test_german_is_shipped():
 def test_every_message_is_translated(language):
     _, words = languages.load(language)
     assert words.keys() == ENGLISH.keys()
-    assert [name for name, text in words.items() if text.startswith(languages.FALLBACK)] == []
+    assert [name for name, text in words.items() if text.startswith(FALLBACK)] == []
 
 
 @pytest.mark.parametrize("language", SHIPPED)
@@ -108,6 +120,16 @@ def test_an_unknown_language_is_refused(language):
         languages.load(language)
 
 
+def left_in_english(folder):
+    """Return the lines of page and text that say that they stayed English."""
+    return [
+        line
+        for name in ("report.html", "impression.txt")
+        for line in (folder / name).read_text(encoding="utf-8").splitlines()
+        if "[en]" in line
+    ]
+
+
 def test_a_case_is_reported_in_german(tmp_path):
     import json
 
@@ -127,7 +149,191 @@ def test_a_case_is_reported_in_german(tmp_path):
     assert german["report_uid"] != english["report_uid"]
     assert german["summary"]["left"]["space"] == english["summary"]["left"]["space"]
     page = (tmp_path / "de" / "report.html").read_text(encoding="utf-8")
-    assert '<html lang="en">' in page
-    assert '<ol lang="de">' in page
-    assert 'lang="de"' not in (tmp_path / "en" / "report.html").read_text(encoding="utf-8")
+    assert '<html lang="de">' in page
+    assert ' lang="en"' not in page
+    assert left_in_english(tmp_path / "de") == []
+    assert '<html lang="en">' in (tmp_path / "en" / "report.html").read_text(encoding="utf-8")
     assert cli.main([*common, "--language", "xx", "--out", str(tmp_path / "x")]) == 2
+
+
+# --- what the rooms below say -----------------------------------------------------------------
+
+_, GERMAN = languages.load("de")
+
+READER_GAVE = ("", "The reader gave the same grade, 3. ", "The reader gave grade 1, 2 apart. ")
+
+SAID_BELOW = (
+    "14.3 mm; its 95 % interval of 12.2 to 16.4 mm holds the cut-off of 15.0 mm (singer2015): "
+    "within the uncertainty of the cut-off.",
+    "9.0 mm; its 95 % interval of -0.1 to 11.0 mm lies below the cut-off of 15.0 mm "
+    "(tosun2012_secondary): narrowed.",
+    "30.0 mm; its 95 % interval of 28.0 to 32.0 mm lies above the cut-off of 15.0 mm "
+    "(singer2015): not narrowed.",
+    "profile hatem2020 has no cut-off for this space.",
+    "profile x holds from 18 years; the patient's age is 12.",
+    "profile x holds 13 to under 18 years; the patient's age is 18 or older.",
+    "profile x holds only in external rotation; the rotation is not recorded.",
+    "profile x holds only in external rotation; the hip was scanned in neutral rotation.",
+    "profile x holds only in adduction, which the intake does not state.",
+    "not measured: no quadratus_femoris outline; no reference_muscle outline.",
+    "graded 2 by the reader's eye; not measured: no fat-suppressed fluid-sensitive series.",
+    *(
+        f"69.7 % of the muscle (95 % interval 63.5 % to 75.9 %) shows raised signal: grade 3, "
+        f"{word}{reach}; median signal ratio of the muscle 2.48{raised}. {reader}"
+        f"{oedema.NOT_VALIDATED}"
+        for word in oedema.GRADE_WORDS
+        for reach in ("", " (the interval reaches from grade 2 to 3)")
+        for raised in ("", ", that of the raised region 2.50")
+        for reader in READER_GAVE
+    ),
+    *(f"no {name} landmark" for name in LandmarkName),
+    *(f"no {name} outline" for name in LandmarkName),
+    "no femoral_shaft_axis landmark on the left; no femoral_shaft_axis landmark on the right",
+    "no femoral_neck_axis and no femoral_shaft_axis landmark",
+    uncertainty.READER, uncertainty.EDGE, uncertainty.PIXELS, uncertainty.BESIDE,
+    uncertainty.TILT, uncertainty.SMALLEST, tuberosities.INNER, tuberosities.LATERAL,
+    "axial (tilted 6 degrees), the landmarks' own series",
+    "axial (tilted 6 degrees), STIR (inversion time 160 ms, fat-suppressed: inversion time 160 ms)",
+    "it was not asked for",
+    "series 3 AX T1 TSE: instances 1 to 3 are not there; slices at an end of the stack may be "
+    "missing.",
+    "series 3 AX T1 TSE: pixels are 1.75 mm, above 1.5 mm; landmarks cannot be placed to the "
+    "accuracy that the interval assumes.",
+    "The patient's age is not known; the adult profile singer2015 was applied. Under 18 years it "
+    "does not hold.",
+    "The reader graded quadratus femoris oedema 1, the signal gives grade 2 (indeterminate); both "
+    "are reported, neither replaces the other.",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", SAID_BELOW)
+def test_what_the_rooms_below_say_is_known_in_german(sentence):
+    found = translated(GERMAN, sentence)
+    assert FALLBACK not in found
+    assert found != sentence
+    assert not re.search(r"\b(the|of|measured|grade|not|landmark|to)\b", found), found
+
+
+def test_a_reason_keeps_its_numbers_with_a_comma_and_its_profile_as_it_is():
+    assert translated(GERMAN, SAID_BELOW[1]) == (
+        "9,0 mm; sein 95-%-Intervall von -0,1 bis 11,0 mm liegt unter dem Grenzwert von 15,0 mm "
+        "(tosun2012_secondary): verengt."
+    )
+
+
+def test_the_words_of_every_grade_are_known():
+    for words in (oedema.GRADE_WORDS, fatty.GRADE_WORDS):
+        for word in words:
+            assert FALLBACK not in translated(GERMAN, word)
+
+
+def test_a_sentence_that_no_message_fits_stays_english_and_says_so():
+    assert translated(GERMAN, "the scanner was on fire.") == "[en] the scanner was on fire."
+    assert translated(GERMAN, "no dragon outline") == "[en] no dragon outline"
+    partly = "no quadratus_femoris outline; the scanner was on fire"
+    assert translated(GERMAN, partly) == f"[en] {partly}"
+    assert translated(ENGLISH, partly) == partly
+
+
+@given(st.text())
+def test_no_text_breaks_the_search_for_a_message(text):
+    found = translated(GERMAN, text)
+    assert found == "" or found == FALLBACK + text or FALLBACK not in found
+
+
+# --- the report in a language -----------------------------------------------------------------
+
+
+def shown_in(words):
+    """Return the example report as page and as text."""
+    study, opened = example_report.study(), example_report.open_volume
+    report = example_report.with_secondary()
+    page = html_page.render(report, study, opened, words)
+    return page.decode(), text_impression.render(report, study, opened, words).decode()
+
+
+def test_the_german_page_and_text_hold_no_heading_or_title_in_english():
+    page, text = shown_in(Words(GERMAN, "de"))
+    of_report = set(re.findall(r">([^<>]+)<", page))
+    for name, english in REPORT_MESSAGES.items():
+        if "{" not in english and GERMAN[name] != english:
+            assert english not in of_report, name
+            if len(english) > 12:
+                assert english.upper() not in text, name
+    for german in ("Beurteilung", "Technik", "Beide Seiten"):
+        assert f">{german}<" in page
+        assert german.upper() in text
+
+
+def test_the_pictures_are_labelled_in_german():
+    page, _ = shown_in(Words(GERMAN, "de"))
+    assert "Linke Hüfte, axiale Schicht bei -38,7 mm, Übersicht</title>" in page
+    assert re.search(r'<text class="ifs value"[^>]*>IFS 14,3 mm</text>', page)
+
+
+def test_every_message_of_the_report_is_asked_for():
+    """An id stands in a source, or begins with what is completed there."""
+    from pathlib import Path
+
+    import ifi_mri
+
+    folder = Path(ifi_mri.__file__).parent / "reports"
+    sources = "".join(
+        path.read_text(encoding="utf-8")
+        for path in (*folder.glob("*.py"), *folder.glob("templates/*.j2"))
+    )
+    for name in REPORT_MESSAGES:
+        parent = name.rpartition(".")[0]
+        completed = (
+            f'"{parent}.{{',
+            f"'{parent}.{{",
+            f'"{parent}." ~',
+            f'"{parent}"',
+            f"'{parent}'",
+        )
+        assert f'"{name}"' in sources or any(start in sources for start in completed), name
+
+
+def test_a_sites_messages_are_escaped():
+    bad = '</style><script>alert("x")</script>'
+    names = ("report.impression", "page.foot", "page.title", "figure.slice", "title.ischial_angle")
+    page, _ = shown_in(Words({**ENGLISH, **dict.fromkeys(names, bad)}, "fr"))
+    assert "<script" not in page
+    assert page.count("</style>") == 1
+    assert "&lt;script&gt;" in page
+
+
+def test_an_unfinished_language_says_how_much_of_it_is_there(tmp_path):
+    path = tmp_path / "fr.toml"
+    path.write_text(FILE + '"report.impression" = "Conclusion"\n', encoding="utf-8")
+    assert 0 < languages.share_translated(str(path)) < 0.01
+    caution = languages.unfinished(str(path))
+    assert caution.code == "language_unfinished"
+    assert "language fr holds 0 % of all messages" in caution.text
+    assert [languages.unfinished(name) for name in languages.languages()] == [None] * 2
+    assert languages.share_translated("de") == 1.0
+
+    code, words = languages.load(str(path))
+    page, text = shown_in(Words(words, code))
+    assert '<html lang="fr">' in page
+    assert ">Conclusion<" in page
+    assert ">Technique<" in page  # a heading stays English without a mark
+    assert "[en] Not measured" not in page
+    assert "[en] " in text  # a reason says so
+
+
+def test_a_sites_language_reaches_page_and_text_of_a_run(tmp_path):
+    import json
+
+    from ifi_mri import cli
+
+    path = tmp_path / "fr.toml"
+    path.write_text(FILE + '"report.impression" = "Conclusion"\n', encoding="utf-8")
+    case = cli.sample_data_folder() / cli.DEMO_CASE
+    arguments = ["run", str(case / "study"), "--landmarks", str(case / "landmarks"), "--quiet"]
+    assert cli.main([*arguments, "--language", str(path), "--out", str(tmp_path / "fr")]) == 0
+    found = json.loads((tmp_path / "fr" / "report.json").read_bytes())
+    assert found["language"] == "fr"
+    assert "language_unfinished" in [caution["code"] for caution in found["cautions"]]
+    assert ">Conclusion<" in (tmp_path / "fr" / "report.html").read_text(encoding="utf-8")
+    assert "\nCONCLUSION\n" in (tmp_path / "fr" / "impression.txt").read_text(encoding="utf-8")

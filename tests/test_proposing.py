@@ -12,8 +12,9 @@ from bone_makers import Body, Hip
 from test_label_reading import MODEL, anatomy, labels_with_muscle
 
 import ifi_mri
+from ifi_mri import landmarks as landmark_files
 from ifi_mri.errors import LandmarkMismatchError
-from ifi_mri.landmarks import proposing
+from ifi_mri.landmarks import merging, proposing
 from ifi_mri.landmarks.proposing import (
     NOT_REVIEWED,
     attributed,
@@ -21,6 +22,7 @@ from ifi_mri.landmarks.proposing import (
     complete,
     statement,
 )
+from ifi_mri.landmarks.with_label_maps import of_label_map
 from ifi_mri.model import (
     Landmark,
     LandmarkSet,
@@ -126,6 +128,25 @@ def test_a_muscle_that_lost_slices_is_known_unless_the_reader_drew_it():
 
     assert (alone.in_part_on(LEFT), alone.in_part_on(RIGHT)) == ({QF}, set())
     assert not beside.in_part
+
+
+@pytest.mark.parametrize("name", ["kept.json", "lost.csv"])
+def test_a_muscle_that_lost_slices_is_known_after_conversion_or_named_as_lost(tmp_path, name):
+    read = landmark_files.choose([of_label_map(make.label_map(*labels_with_muscle(), MODEL))])
+    landmark_files.write(replace(read, case_id="1"), tmp_path / name)
+
+    back = landmark_files.read(tmp_path / name)
+    kept = landmark_files.placed_on(back, anatomy()).in_part
+
+    assert read.in_part == {(QF, LEFT)}
+    assert kept == (read.in_part if name == "kept.json" else frozenset())
+    assert ("in_part" in landmark_files.not_kept(read, tmp_path / name)) is (name == "lost.csv")
+
+
+def test_what_two_files_of_a_reading_hold_in_part_is_in_part_together():
+    one, other = marked(IT), replace(marked(LT), in_part=frozenset({(QF, LEFT)}))
+
+    assert merging.merged([one, other]).in_part == {(QF, LEFT)}
 
 
 def test_without_label_maps_landmarks_stay_as_they_are():

@@ -5,7 +5,9 @@ import pytest
 from hips import SHAPE, at, box, hip, mark
 
 from ifi_mri.config import Config
+from ifi_mri.measurements import ischiofemoral_space
 from ifi_mri.measurements import quadratus_femoris_signal as signal
+from ifi_mri.measurements.narrowest_level import narrowest_line_mm
 from ifi_mri.model import NotMeasured
 from ifi_mri.signal.details import field_of
 from ifi_mri.vocabulary import Role
@@ -45,6 +47,19 @@ def test_normal_muscle_has_a_ratio_of_one_and_hardly_a_voxel_above():
     assert found[RATIO].value == pytest.approx(1.0, abs=0.01)
     assert found[FRACTION].value < 0.006
     assert found[RATIO].interval_95[0] < 1.0 < found[RATIO].interval_95[1]
+
+
+def test_the_line_of_the_space_is_the_one_that_is_measured():
+    marks = [
+        mark(name, *(at(k, right + shift, 20.0) for shift in (0.0, 3.0)))
+        for k, gap_mm in ((1, 15.0), (2, 12.0), (3, 14.0))
+        for name, right in (("ischial_tuberosity", 20.0), ("lesser_trochanter", 23.0 + gap_mm))
+    ]
+    (space,) = ischiofemoral_space.measure(hip(*marks), CONFIG)
+
+    assert space.value == pytest.approx(12.0)
+    assert narrowest_line_mm(hip(*marks)) == space.points_mm
+    assert narrowest_line_mm(hip(*marks[:1])) is None
 
 
 def test_the_regions_lose_one_pixel_all_round():

@@ -131,7 +131,7 @@ def test_the_case_and_the_software_appear_in_every_format(name):
 
 @pytest.mark.parametrize("name", MeasurementName)
 def test_every_measurement_has_a_title(name):
-    assert name in words.TITLES, f"add {name} to TITLES in src/ifi_mri/reports/words.py"
+    assert name in words.TITLES, f"add {name} to TITLES in src/ifi_mri/language/report_messages.py"
 
 
 def test_every_finding_landmark_end_and_role_has_a_title():
@@ -242,7 +242,7 @@ def test_a_full_disk_leaves_the_earlier_report(tmp_path, monkeypatch):
     (path,) = written(tmp_path, formats=("csv",))
     before = path.read_bytes()
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("ifi_mri.reports.output_folder.write_atomically", full)

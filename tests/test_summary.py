@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ifi_mri.config import CutoffProfile, find_profile, profiles
+from ifi_mri.language.catalogue import ENGLISH, LIMITS, SUMMARY_MESSAGES, listed, say
 from ifi_mri.model import (
     ClinicalIntake,
     DiagnosticSummary,
@@ -32,7 +33,6 @@ from ifi_mri.summary.axes import (
     muscle_axis,
     space_axis,
 )
-from ifi_mri.summary.catalogue import ENGLISH, LIMITS, listed, say
 from ifi_mri.summary.competing import SOURCES
 from ifi_mri.summary.positioning import would_cross
 from ifi_mri.summary.sides import HISTORY, STATEMENT
@@ -1090,7 +1090,8 @@ def test_sentences_are_sentences() -> None:
 
 def test_every_message_of_the_catalogue_is_used_and_none_is_asked_for_in_vain() -> None:
     _, used = everything_said()
-    assert used == ENGLISH.keys()
+    assert used >= SUMMARY_MESSAGES.keys()
+    assert used <= ENGLISH.keys()
 
 
 def test_another_language_is_another_catalogue() -> None:

@@ -75,14 +75,21 @@ def test_the_smallest_of_values_is_distributed_as_simulation_says():
 
 def test_the_smaller_of_two_alike_is_too_small_by_sd_over_root_pi():
     """Clark CE, Oper Res 1961;9:145: the mean of the smaller of two equal normal values."""
-    assert uncertainty.smallest_bias_mm([10, 10], [1, 1]) == pytest.approx(
+    assert uncertainty.smallest_error([10, 10], [1, 1]).mean == pytest.approx(
         -1 / math.sqrt(math.pi), abs=1e-3
     )
 
 
 def test_one_slice_or_slices_far_apart_make_nothing_too_small():
-    assert uncertainty.smallest_bias_mm([10], [1]) == 0
-    assert uncertainty.smallest_bias_mm([10, 30], [1, 1]) == pytest.approx(0, abs=1e-6)
+    assert uncertainty.smallest_error([10], [1]) == uncertainty.Moments(0, 1)
+    assert uncertainty.smallest_error([10, 30], [1, 1]).mean == pytest.approx(0, abs=1e-6)
+
+
+def test_the_smaller_of_two_alike_scatters_less_than_each():
+    """Clark 1961: the variance of the smaller of two equal normal values is 1 - 1 / pi."""
+    assert uncertainty.smallest_error([10, 10], [1, 1]).sd == pytest.approx(
+        math.sqrt(1 - 1 / math.pi), abs=3e-3
+    )
 
 
 def test_tilt_counts_along_the_line_alone():
@@ -171,6 +178,25 @@ def test_the_sources_of_a_space_add_up_to_its_sd_and_bias():
     middle = sum(space.interval_95) / 2
     assert middle == pytest.approx(space.value - space.bias)
     assert space.bias < 0  # the smallest of three outweighs clicks beside the line
+
+
+def test_slices_alike_make_a_space_surer_and_a_narrowest_that_stands_out_does_not():
+    def sd_mm(*widths):
+        marks = [
+            one
+            for k, width in enumerate(widths)
+            for one in (
+                mark("ischial_tuberosity", at(k, 60, 30), at(k, 60, 50)),
+                mark("lesser_trochanter", at(k, 60 + width, 30), at(k, 60 + width, 50)),
+            )
+        ]
+        return ischiofemoral_space.measure(hip(*marks), Config())[0].sd
+
+    alone = sd_mm(12)
+    assert sd_mm(12, 30) == pytest.approx(alone, rel=1e-3)
+    weight = uncertainty.SMALLEST_WEIGHT
+    shrunk = math.sqrt(1 - weight + weight * (1 - 1 / math.pi))
+    assert sd_mm(12, 12) == pytest.approx(alone * shrunk, rel=1e-3)
 
 
 def test_clicks_make_a_space_too_long_and_outlines_do_not():

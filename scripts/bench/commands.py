@@ -1,9 +1,11 @@
 """How long the commands take: ``--version``, ``--help``, one whole ``run`` in one process.
 
-Run it with the project's Python: ``.venv/bin/python scripts/bench/commands.py [STUDY LANDMARKS]``.
+    .venv/bin/python scripts/bench/commands.py [STUDY LANDMARKS]
+
 Medians of several runs in one go; the floor is Python itself doing nothing, and importing numpy.
 """
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -36,7 +38,13 @@ def measure(command: list[str]) -> tuple[float, float]:
 
 def main() -> None:
     """Print one table."""
-    study, landmarks = sys.argv[1:3] or (SAMPLE / "study", SAMPLE / "landmarks")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("study", nargs="?", type=Path, default=SAMPLE / "study")
+    parser.add_argument("landmarks", nargs="?", type=Path, default=SAMPLE / "landmarks")
+    arguments = parser.parse_args()
+    study, landmarks = arguments.study, arguments.landmarks
+    if (study == SAMPLE / "study") != (landmarks == SAMPLE / "landmarks"):
+        parser.error("a study is measured with its own landmarks; name both or neither")
     program = [sys.executable, "-m", "ifi_mri"]
     with tempfile.TemporaryDirectory() as folder:
         run = ["run", str(study), "--landmarks", str(landmarks), "--quiet", "--out", folder]
@@ -46,7 +54,7 @@ def main() -> None:
             "ifi-mri --version": [*program, "--version"],
             "ifi-mri --help": [*program, "--help"],
             "ifi-mri info": [*program, "info"],
-            f"ifi-mri run {Path(study).name}": [*program, *run],
+            f"ifi-mri run {study.name}": [*program, *run],
         }
         print(f"| command (median of {RUNS}) | CPU s | wall s |\n|---|---|---|")
         for name, command in commands.items():

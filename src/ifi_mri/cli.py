@@ -13,10 +13,9 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ifi_mri import cli_batch, cli_cohort, cli_report
-from ifi_mri._version import __version__
+from ifi_mri import cli_batch, cli_cohort, cli_options, cli_report
 from ifi_mri.errors import ConfigError, IfiMriError, ReportError
 
 if TYPE_CHECKING:
@@ -28,9 +27,6 @@ DONE: Final = 0
 CASE_FAILED: Final = 1
 WRONG_USAGE: Final = 2
 INTERRUPTED: Final = 130
-
-#: Written by every run; ``--formats`` adds to them.
-BASE_FORMATS: Final = ("json", "html", "text", "csv")
 
 DEMO_CASE: Final = "narrowed_with_oedema"
 
@@ -85,6 +81,12 @@ def _fail(
 # --- what can be said on the command line -------------------------------------------------------
 
 
+class _Command(Protocol):
+    """Adds a command: its name, what it does, and its summary in ``--help``."""
+
+    def __call__(self, name: str, run: Any, summary: str) -> argparse.ArgumentParser: ...
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     parser = argparse.ArgumentParser(
@@ -94,11 +96,10 @@ def build_parser() -> argparse.ArgumentParser:
             "on hip MRI, and report them."
         ),
         epilog="Start with `ifi-mri demo`; `ifi-mri COMMAND --help` explains a command.",
-        parents=[_options_everywhere(False)],
+        parents=[cli_options.everywhere(False)],
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    everywhere = _options_everywhere(argparse.SUPPRESS)
+    everywhere = cli_options.everywhere(argparse.SUPPRESS)
 
     def command(name: str, run: Any, summary: str) -> argparse.ArgumentParser:
         made = commands.add_parser(
@@ -107,12 +108,27 @@ def build_parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run)
         return made
 
+    _add_one_case(command)
+    _add_cohort(command)
+    _add_reports(command, everywhere)
+    _add_about(command)
+    _add_landmarks(
+        command("landmarks", None, "Check, convert or begin a landmark file"), everywhere
+    )
+    _add_phantom(command("phantom", run_phantom, "Make a synthetic study whose truth is known"))
+    return parser
+
+
+def _add_one_case(command: _Command) -> None:
     demo = command("demo", run_demo, "Analyse the study in sample_data and say where the report is")
     demo.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for the report")
     _add_run(command("run", run_run, "Analyse one study with its landmarks"))
     _add_positions(
         command("positions", run_positions, "Compare one patient's scans in several positions")
     )
+
+
+def _add_cohort(command: _Command) -> None:
     cli_batch.add_batch(
         command("batch", cli_batch.run_batch, "Analyse many cases of a case table or BIDS dataset")
     )
@@ -127,6 +143,9 @@ def build_parser() -> argparse.ArgumentParser:
     cli_cohort.add_cutoffs(
         command("cutoffs", run_cutoffs, "Compare the distances of a batch with labels")
     )
+
+
+def _add_reports(command: _Command, everywhere: argparse.ArgumentParser) -> None:
     cli_report.add_report(
         command("report", None, "Show a report as text, or what two reports say differently"),
         everywhere,
@@ -141,6 +160,10 @@ def build_parser() -> argparse.ArgumentParser:
         everywhere,
         _printing(cli_report.clinical_form),
     )
+
+
+def _add_about(command: _Command) -> None:
+    """Add what tells of a study, of this installation and of its files."""
     inspect = command("inspect", run_inspect, "Show the series of a study without measuring")
     inspect.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or NIfTI")
     inspect.add_argument("--json", action="store_true", help="print JSON")
@@ -151,30 +174,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="say whether these landmarks lie inside the anatomy series, and how far from its edge",
     )
-    _add_label_table(inspect)
-    _add_series_options(inspect)
+    cli_options.add_label_table(inspect)
+    cli_options.add_series(inspect)
     info = command("info", run_info, "Show version, formats, measurements, findings and profiles")
     info.add_argument("--json", action="store_true", help="print JSON")
     schema = command("schema", run_schema, "Print the JSON Schema of a file")
     schema.add_argument("name", choices=SCHEMAS, help="which file")
-    _add_landmarks(
-        command("landmarks", None, "Check, convert or begin a landmark file"), everywhere
-    )
-    _add_phantom(command("phantom", run_phantom, "Make a synthetic study whose truth is known"))
-    return parser
-
-
-def _options_everywhere(default: bool | str) -> argparse.ArgumentParser:
-    """Return the options of every command.  In commands they have no default, which would undo what
-    was said before the command's name."""
-    options = argparse.ArgumentParser(add_help=False)
-    for name, meaning in (
-        ("--quiet", "print nothing but errors"),
-        ("--verbose", "show where an error came from"),
-    ):
-        options.add_argument(name, action="store_true", default=default, help=meaning)
-    options.add_argument("--version", action="version", version=f"ifi-mri {__version__}")
-    return options
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
@@ -187,60 +192,24 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="landmark file, label map, or folder of Slicer files; may be given several times",
     )
-    _add_label_table(run)
-    run.add_argument(
-        "--refine",
-        action="store_true",
-        help="move the ends of the spaces to the edges in the picture; the reader's stay beside",
-    )
+    cli_options.add_label_table(run)
+    cli_options.add_refine(run)
     run.add_argument(
         "--clinical", type=Path, metavar="FILE", help="clinical intake: TOML, JSON or CSV"
     )
     run.add_argument("--profile", metavar="ID", help="cut-off profile; `ifi-mri info` lists them")
-    _add_series_options(run)
+    cli_options.add_series(run)
     run.add_argument(
         "--apply-shift",
         action="store_true",
         help="move outlines by the in-plane shift found between the two series",
     )
     run.add_argument("--case-id", metavar="ID", help="name of the case in the report")
-    run.add_argument(
-        "--formats",
-        metavar="A,B",
-        default="",
-        help=f"formats beside {', '.join(BASE_FORMATS)}; `ifi-mri info` lists them",
-    )
-    _add_structured_report(run)
-    run.add_argument(
-        "--language", metavar="ID|FILE", help="of the impression and the summary; en unless said"
-    )
-    run.add_argument(
-        "--fhir-version", choices=("R4", "R5"), default="R4", help="FHIR version; R4 unless said"
-    )
-    run.add_argument(
-        "--identified",
-        action="store_true",
-        help="name the patient in FHIR too; else the case id stands for the patient",
-    )
-    run.add_argument("--out", type=Path, default=Path("out"), help="folder for the report")
-
-
-def _add_structured_report(run: argparse.ArgumentParser) -> None:
-    run.add_argument(
-        "--sr-profile",
-        choices=("ohif", "strict"),
-        default="ohif",
-        help="who the DICOM SR is for: OHIF opens its lines; strict groups what was not measured",
-    )
-    run.add_argument(
-        "--sr-signed-by",
-        nargs=2,
-        metavar=("NAME", "ORGANISATION"),
-        help="who verified the DICOM SR; without it the SR is preliminary",
-    )
+    cli_options.add_formats(run)
     run.add_argument(
         "--sr-corrects", type=Path, metavar="FILE", help="the DICOM SR that this one corrects"
     )
+    run.add_argument("--out", type=Path, default=Path("out"), help="folder for the report")
 
 
 def _add_positions(positions: argparse.ArgumentParser) -> None:
@@ -257,21 +226,6 @@ def _add_positions(positions: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_series_options(command: argparse.ArgumentParser) -> None:
-    what = "series UID, number, description or NIfTI file"
-    command.add_argument("--config", type=Path, metavar="FILE", help="settings, TOML")
-    command.add_argument("--anatomy", metavar="S", help=f"anatomy series: {what}")
-    command.add_argument("--fluid", metavar="S", help=f"fluid-sensitive series: {what}")
-
-
-def _add_label_table(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--label-table",
-        metavar="ID|FILE",
-        help="what the numbers of a label map mean; `ifi-mri info` lists the tables",
-    )
-
-
 def _add_landmarks(landmarks: argparse.ArgumentParser, everywhere: argparse.ArgumentParser) -> None:
     actions = landmarks.add_subparsers(title="actions", metavar="ACTION", required=True)
     check = actions.add_parser(
@@ -279,8 +233,8 @@ def _add_landmarks(landmarks: argparse.ArgumentParser, everywhere: argparse.Argu
     )
     check.add_argument("landmarks", type=Path, metavar="PATH", nargs="+", help="landmark file")
     check.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or NIfTI")
-    _add_label_table(check)
-    _add_series_options(check)
+    cli_options.add_label_table(check)
+    cli_options.add_series(check)
     check.set_defaults(run=run_landmarks_check)
     convert = actions.add_parser(
         "convert", help="write landmarks in another format", parents=[everywhere]
@@ -295,7 +249,7 @@ def _add_landmarks(landmarks: argparse.ArgumentParser, everywhere: argparse.Argu
         metavar="STUDY",
         help="the images that the lines of a DICOM structured report were drawn on",
     )
-    _add_label_table(convert)
+    cli_options.add_label_table(convert)
     convert.set_defaults(run=run_landmarks_convert)
     template = actions.add_parser(
         "template", help="write a landmark file to fill in", parents=[everywhere]
@@ -352,13 +306,11 @@ def run_demo(options: argparse.Namespace) -> int:
 
 def run_run(options: argparse.Namespace) -> int:
     """Analyse one study."""
-    extra = [name.strip() for name in options.formats.split(",") if name.strip()]
     return _run_case(
         options.study,
         options.landmarks,
         options,
         clinical=options.clinical,
-        formats=tuple(dict.fromkeys((*BASE_FORMATS, *extra))),
         config_file=options.config,
         profile=options.profile,
         anatomy=options.anatomy,
@@ -377,7 +329,6 @@ def _run_case(
     options: argparse.Namespace,
     *,
     clinical: Path | None = None,
-    formats: Sequence[str] = BASE_FORMATS,
     config_file: Path | None = None,
     label_table: str | None = None,
     **settings: str | dict[str, Any] | None,
@@ -391,7 +342,7 @@ def _run_case(
     for path in (study_path, *landmark_paths):
         _must_exist(path)
     config = settings_files.load_config(config_file, **settings)
-    _check_formats(formats)
+    formats = cli_options.formats_of(options)
     intake = clinical_files.read(clinical, config.case_id) if clinical else None
     _prepare(options.out)
     try:
@@ -399,7 +350,12 @@ def _run_case(
         study = pipeline.load_study(study_path, config)
         report = pipeline.analyse(study, landmark_set, intake, config)
         written = pipeline.write_report(
-            report, study, options.out, formats, _format_options(options, study)
+            report,
+            study,
+            options.out,
+            formats,
+            _format_options(options, study),
+            language=config.language,
         )
     except ConfigError:
         raise
@@ -415,26 +371,12 @@ def _format_options(options: argparse.Namespace, study: "Study") -> dict[str, di
     """Return what was chosen about single formats."""
     from ifi_mri.reports import dicom_sr
 
-    chosen: dict[str, Any] = {"profile": getattr(options, "sr_profile", dicom_sr.PROFILES[0])}
-    if signed_by := getattr(options, "sr_signed_by", None):
-        chosen["signature"] = dicom_sr.Signature(*signed_by)
+    chosen = cli_options.format_options(options)
     if corrects := getattr(options, "sr_corrects", None):
         _must_exist(corrects)
-        chosen["predecessor"] = dicom_sr.predecessor_of(corrects.read_bytes(), study)
-    of_fhir = {
-        "version": getattr(options, "fhir_version", "R4"),
-        "identified": getattr(options, "identified", False),
-    }
-    return {dicom_sr.NAME: chosen, "fhir": of_fhir}
-
-
-def _check_formats(formats: Sequence[str]) -> None:
-    from ifi_mri import reports
-
-    try:
-        reports.check_formats(formats)
-    except ReportError as error:
-        raise ConfigError(f"--formats: {error}") from error
+        predecessor = dicom_sr.predecessor_of(corrects.read_bytes(), study)
+        chosen[dicom_sr.NAME]["predecessor"] = predecessor
+    return chosen
 
 
 def _must_exist(path: Path) -> None:
@@ -606,6 +548,9 @@ def run_landmarks_convert(options: argparse.Namespace) -> int:
         lost = landmark_files.not_kept(landmark_set, options.target)
         if lost:
             print(f"This format cannot hold, so these were left out: {', '.join(lost)}.")
+        if "in_part" in lost:
+            parts = ", ".join(sorted(f"{side} {name}" for name, side in landmark_set.in_part))
+            print(f"Outlines of a part will pass for the whole structure: {parts}.")
     return DONE
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ifi_mri.errors import ConfigError, ReportError
+from ifi_mri import cli_options
 
 if TYPE_CHECKING:
     from ifi_mri.batch import Settings, Summary
@@ -17,9 +17,6 @@ DONE: Final = 0
 CASE_FAILED: Final = 1
 WRONG_USAGE: Final = 2
 INTERRUPTED: Final = 130
-
-#: Written for every case; ``--formats`` adds to them.
-BASE_FORMATS: Final = ("json", "html", "text", "csv")
 
 #: Problems that are printed; a column misread makes one in every line.
 _MOST_PRINTED: Final = 1000
@@ -32,17 +29,8 @@ def add_batch(batch: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="DIR", help="folder for reports and tables"
     )
     batch.add_argument("--profile", metavar="ID", help="cut-off profile where the table names none")
-    batch.add_argument(
-        "--refine",
-        action="store_true",
-        help="move the ends of the spaces to the edges in the picture; the reader's stay beside",
-    )
-    batch.add_argument(
-        "--formats",
-        metavar="A,B",
-        default="",
-        help=f"formats beside {', '.join(BASE_FORMATS)}; `ifi-mri info` lists them",
-    )
+    cli_options.add_refine(batch)
+    cli_options.add_formats(batch)
     batch.add_argument(
         "--dask", metavar="ADDRESS", help="use a Dask cluster: its scheduler's address, or `local`"
     )
@@ -81,11 +69,7 @@ def _add_cases(command: argparse.ArgumentParser) -> None:
         "--jobs", type=_count, default=0, metavar="N", help="processes (default: every processor)"
     )
     command.add_argument("--config", type=Path, metavar="FILE", help="settings, TOML")
-    command.add_argument(
-        "--label-table",
-        metavar="ID|FILE",
-        help="what the numbers of label maps mean; `ifi-mri info` lists the tables",
-    )
+    cli_options.add_label_table(command)
 
 
 def _count(text: str) -> int:
@@ -106,7 +90,7 @@ def run_batch(options: argparse.Namespace) -> int:
     from ifi_mri import batch
     from ifi_mri.batch import selected
 
-    settings = _settings(options, profile=options.profile, formats=_formats(options.formats))
+    settings = _settings(options)
     selection = selected.read(options.only_failed) if options.only_failed else None
     found, problems = batch.read_cases(options.cases)
     if problems:
@@ -136,31 +120,33 @@ def run_batch(options: argparse.Namespace) -> int:
     return CASE_FAILED if summary.n_failed else DONE
 
 
-def _formats(text: str) -> tuple[str, ...]:
-    from ifi_mri import reports
-
-    extra = [name.strip() for name in text.split(",") if name.strip()]
-    formats = tuple(dict.fromkeys((*BASE_FORMATS, *extra)))
-    try:
-        reports.check_formats(formats)
-    except ReportError as error:
-        raise ConfigError(f"--formats: {error}") from error
-    return formats
-
-
-def _settings(
-    options: argparse.Namespace, *, profile: str | None = None, formats: Sequence[str] = ()
-) -> "Settings":
+def _settings(options: argparse.Namespace) -> "Settings":
+    """Return how every case is analysed; `validate`, which writes no report, has fewer options."""
+    from ifi_mri import summary
     from ifi_mri.batch import Settings
     from ifi_mri.config import load_config
 
-    overrides: dict[str, Any] = {"profile": profile}
+    overrides: dict[str, Any] = {
+        "profile": getattr(options, "profile", None),
+        "language": _absolute(getattr(options, "language", None)),
+    }
     if getattr(options, "refine", False):
         overrides["refinement"] = {"enabled": True}
-    label_table = options.label_table
-    if label_table is not None and Path(label_table).exists():
-        label_table = os.path.abspath(label_table)  # noqa: PTH100 - links stay what they are
-    return Settings(load_config(options.config, **overrides), tuple(formats), label_table)
+    config = load_config(options.config, **overrides)
+    summary.load_language(config.language)  # refuses one that is not known, before any case
+    return Settings(
+        config,
+        cli_options.formats_of(options),
+        _absolute(options.label_table),
+        cli_options.format_options(options),
+    )
+
+
+def _absolute(name: str | None) -> str | None:
+    """Return the path of a file for workers elsewhere; the name of a preset as it is."""
+    if name is None or not Path(name).exists():
+        return name
+    return os.path.abspath(name)  # noqa: PTH100 - links stay what they are
 
 
 def _print_summary(summary: "Summary", out: Path) -> None:

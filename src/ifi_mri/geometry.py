@@ -9,31 +9,25 @@ doi:10.2214/AJR.08.2090).
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from ifi_mri.segments import Closest, Segments, shortest_lines
+
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
 BoolArray = npt.NDArray[np.bool_]
 
 #: Directions of an affine may be off a right angle by this much (cosine) before a grid counts as
 #: sheared; DICOM allows 1e-4 for ImageOrientationPatient, headers in 32-bit floats are as coarse.
 SHEAR_TOLERANCE: Final = 1e-3
 
-#: Two points closer than this are one point: a hundredth of what any reader can place.
-SAME_POINT_MM: Final = 1e-6
-
-#: So few pairs of segments are compared in less time than far ones take to be set aside.
-FEW_PAIRS: Final = 5000
-
-#: Neighbouring segments of an outline that share a box when far ones are set aside: of 8 to 64 the
-#: fastest on outlines of 100 to 1000 vertices.
-RUN_OF_SEGMENTS: Final = 16
-
 #: Slices tilted further than this are not axial and show another distance (design, decision 3).
 MAX_AXIAL_TILT_DEG: Final = 30.0
+
+#: A corner of an outline this near to a pixel's centre, in pixels, lies on it.
+SAME_PIXEL: Final = 1e-12
 
 LPS_FROM_RAS: Final[FloatArray] = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -126,6 +120,15 @@ def tilt_from_plane_deg(affine: npt.ArrayLike) -> float:
     return float(np.degrees(np.arccos(min(1.0, np.abs(slice_normal(affine)).max()))))
 
 
+def pixel_within_mm(affine: npt.ArrayLike, planes: npt.ArrayLike) -> float:
+    """Return the larger side in mm of a grid's voxels within the slices of another grid: of the two
+    axes that run least across them."""
+    axes = np.asarray(affine, dtype=np.float64)[:3, :3]
+    sizes = np.linalg.norm(axes, axis=0)
+    across = np.abs(slice_normal(planes) @ axes) / sizes
+    return float(np.delete(sizes, int(across.argmax())).max())
+
+
 def is_sheared(affine: npt.ArrayLike) -> bool:
     """Return whether the three axes of a grid are not at right angles to one another."""
     directions = np.asarray(affine, dtype=np.float64)[:3, :3]
@@ -170,12 +173,28 @@ def _basis_of(affine: bytes) -> FloatArray:
     return basis
 
 
-class Closest(NamedTuple):
-    """The shortest line between two outlines: its length, and its ends as positions."""
+def segments_in_plane(
+    outline_mm: npt.ArrayLike, affine: npt.ArrayLike, *, closed: bool = False
+) -> Segments:
+    """Return the segments of an outline as seen along the slices' normal.
 
-    distance_mm: float
-    start: FloatArray
-    end: FloatArray
+    Parameters
+    ----------
+    outline_mm : array_like of shape (n, 3)
+        Vertices in patient mm; one vertex is a point.
+    affine : array_like of shape (4, 4)
+        The grid whose slices define the plane; what lies across the plane does not count.
+    closed : bool
+        Whether the last vertex joins the first.
+    """
+    vertices = np.asarray(outline_mm, dtype=np.float64).reshape(-1, 3)
+    return Segments.of(vertices, vertices @ plane_basis(affine).T, closed)
+
+
+def segments_in_space(outline_mm: npt.ArrayLike, *, closed: bool = False) -> Segments:
+    """Return the segments of an outline in three dimensions; see `segments_in_plane`."""
+    vertices = np.asarray(outline_mm, dtype=np.float64).reshape(-1, 3)
+    return Segments.of(vertices, vertices, closed)
 
 
 def closest_in_plane(
@@ -203,9 +222,8 @@ def closest_in_plane(
         Length in the plane (mm), and both ends in patient mm, on the outlines as they were drawn
         (their offset across the plane is kept).  Outlines that cross are 0 mm apart.
     """
-    basis = plane_basis(affine)
-    first, second = _segments(first_mm, first_closed), _segments(second_mm, second_closed)
-    return _shortest(first, second, first @ basis.T, second @ basis.T)
+    first = segments_in_plane(first_mm, affine, closed=first_closed)
+    return shortest_lines([(first, segments_in_plane(second_mm, affine, closed=second_closed))])[0]
 
 
 def closest_in_space(
@@ -219,137 +237,13 @@ def closest_in_space(
 
     Parameters are those of `closest_in_plane`; there is no plane.
     """
-    first, second = _segments(first_mm, first_closed), _segments(second_mm, second_closed)
-    return _shortest(first, second, first, second)
-
-
-def _shortest(
-    first: FloatArray, second: FloatArray, first_in: FloatArray, second_in: FloatArray
-) -> Closest:
-    """Return the shortest line between two sets of segments.
-
-    ``first`` and ``second`` are segments in patient mm, shape (n, 2, 3); ``first_in`` and
-    ``second_in`` are the same in the coordinates in which distance counts, 2 or 3 of them.
-
-    Two segments are nearest either at an end of one of them or where both lines are nearest, if
-    that lies within both (Ericson, *Real-Time Collision Detection*, 2005, section 5.1.9).
-    """
-    of_first, of_second = _pairs_to_compare(first_in, second_in)
-    start_1, step_1 = first_in[of_first, 0], first_in[of_first, 1] - first_in[of_first, 0]
-    start_2, step_2 = second_in[of_second, 0], second_in[of_second, 1] - second_in[of_second, 0]
-    along_1, along_2 = _nearest_places(start_1, step_1, start_2, step_2)
-    gap = start_1 + along_1[..., None] * step_1 - start_2 - along_2[..., None] * step_2
-    distance = _lengths(gap)
-    where = np.unravel_index(int(np.argmin(distance)), distance.shape)
-    distance_mm, k = float(distance[where]), where[1]
-    s_best, t_best = along_1[where], along_2[where]
-    i, j = int(of_first[k]), int(of_second[k])
-    return Closest(
-        0.0 if distance_mm < SAME_POINT_MM else distance_mm,
-        first[i, 0] + s_best * (first[i, 1] - first[i, 0]),
-        second[j, 0] + t_best * (second[j, 1] - second[j, 0]),
-    )
-
-
-def _pairs_to_compare(first: FloatArray, second: FloatArray) -> tuple[IntArray, IntArray]:
-    """Return the pairs of segments among which the nearest two are, as indices.
-
-    Midpoints lie on their segments, so the two nearest midpoints are at least as far apart as the
-    segments are; and no point of a segment is further from its midpoint than half its length.  A
-    pair whose midpoints are further apart than the nearest two by more than both halves is out.
-    """
-    if len(first) * len(second) > FEW_PAIRS:
-        kept_1, kept_2 = _worth_comparing(first, second)
-    else:
-        kept_1, kept_2 = np.arange(len(first)), np.arange(len(second))
-    first, second = first[kept_1], second[kept_2]
-    half_1, half_2 = (
-        _lengths(first[:, 1] - first[:, 0]) / 2,
-        _lengths(second[:, 1] - second[:, 0]) / 2,
-    )
-    apart = _distances(first.mean(axis=1), second.mean(axis=1))
-    limit = apart.min() + SAME_POINT_MM
-    near_1, near_2 = np.nonzero(apart - half_1[:, None] - half_2 <= limit)
-    return kept_1[near_1], kept_2[near_2]
-
-
-def _worth_comparing(first: FloatArray, second: FloatArray) -> tuple[IntArray, IntArray]:
-    """Return the segments that can be the nearest, by the boxes around runs of them.
-
-    Neighbours on an outline lie together, so the boxes are small; two runs are out where their
-    boxes are further apart than any two segments are known to be.
-    """
-    low_1, high_1 = _boxes(first)
-    low_2, high_2 = _boxes(second)
-    gap = np.maximum(low_1[:, None] - high_2, low_2 - high_1[:, None])
-    boxes_apart = _lengths(np.maximum(gap, 0))
-    known = _distances(first[::RUN_OF_SEGMENTS, 0], second[::RUN_OF_SEGMENTS, 0]).min()
-    near = boxes_apart <= known + SAME_POINT_MM
-    return _of_runs(near.any(axis=1), len(first)), _of_runs(near.any(axis=0), len(second))
-
-
-def _boxes(segments: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the lowest and highest coordinates of every run of segments."""
-    starts = np.arange(0, len(segments), RUN_OF_SEGMENTS)
-    low = np.minimum.reduceat(segments.min(axis=1), starts, axis=0)
-    high = np.maximum.reduceat(segments.max(axis=1), starts, axis=0)
-    return low, high
-
-
-def _of_runs(runs: BoolArray, n_segments: int) -> IntArray:
-    """Return the indices of the segments that belong to some of the runs."""
-    return np.flatnonzero(np.repeat(runs, RUN_OF_SEGMENTS)[:n_segments])
-
-
-def _distances(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Return the distances of all points from all others, shape (n, m)."""
-    return _lengths(first[:, None] - second)
-
-
-def _lengths(vectors: FloatArray) -> FloatArray:
-    """Return the lengths of vectors along the last axis."""
-    return np.sqrt(np.asarray(np.einsum("...k,...k", vectors, vectors), dtype=np.float64))
-
-
-def _segments(vertices_mm: npt.ArrayLike, closed: bool) -> FloatArray:
-    """Return the segments of an outline, shape (n, 2, 3); a point is a segment of no length."""
-    vertices = np.asarray(vertices_mm, dtype=np.float64).reshape(-1, 3)
-    if len(vertices) == 1:
-        return np.stack([vertices, vertices], axis=1)
-    segments = np.stack([vertices[:-1], vertices[1:]], axis=1)
-    if closed and len(vertices) > 2:
-        segments = np.concatenate([segments, np.stack([vertices[-1], vertices[0]])[None]])
-    return segments
-
-
-def _nearest_places(
-    start_1: FloatArray, step_1: FloatArray, start_2: FloatArray, step_2: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return where pairs of segments can be nearest, as positions along them (0 to 1), each of
-    shape (5, n): both ends of the first, both ends of the second, and where the lines are nearest
-    (0 and 0 where that lies beyond a segment or the lines are parallel: an end is then nearest)."""
-    between = start_1 - start_2
-    a, e, b = _dot(step_1, step_1), _dot(step_2, step_2), _dot(step_1, step_2)
-    c, f = _dot(step_1, between), _dot(step_2, between)
-    area = a * e - b * b
-    crossing = area > 1e-12 * np.maximum(a * e, 1e-300)
-    area = np.where(crossing, area, 1)
-    s, t = (b * f - c * e) / area, (a * f - b * c) / area
-    within = crossing & (s >= 0) & (s <= 1) & (t >= 0) & (t <= 1)
-    a, e = np.where(a > 0, a, 1), np.where(e > 0, e, 1)  # a point is a segment of no length
-    along_1, along_2 = np.zeros((2, 5, len(s)))
-    along_1[1], along_1[2], along_1[3], along_1[4] = 1, -c / a, (b - c) / a, within * s
-    along_2[0], along_2[1], along_2[3], along_2[4] = f / e, (f + b) / e, 1, within * t
-    return np.clip(along_1, 0, 1), np.clip(along_2, 0, 1)
-
-
-def _dot(a: FloatArray, b: FloatArray) -> FloatArray:
-    return np.asarray(np.einsum("nk,nk->n", a, b), dtype=np.float64)
+    first = segments_in_space(first_mm, closed=first_closed)
+    return shortest_lines([(first, segments_in_space(second_mm, closed=second_closed))])[0]
 
 
 def crosses_itself(outline_mm: npt.ArrayLike, affine: npt.ArrayLike) -> bool:
     """Return whether the edge of a closed outline crosses itself, seen along the slices' normal."""
-    ring = _segments(outline_mm, closed=True) @ plane_basis(affine).T
+    ring = segments_in_plane(outline_mm, affine, closed=True).seen
     start, step = ring[:, 0], ring[:, 1] - ring[:, 0]
     between = start[None] - start[:, None]
     area = _cross(step[:, None], step[None])
@@ -368,14 +262,8 @@ def _cross(a: FloatArray, b: FloatArray) -> FloatArray:
 def encloses(outline_mm: npt.ArrayLike, point_mm: npt.ArrayLike, affine: npt.ArrayLike) -> bool:
     """Return whether a closed outline encloses a point, seen along the slices' normal (even-odd
     rule)."""
-    basis = plane_basis(affine)
-    corners = np.asarray(outline_mm, dtype=np.float64) @ basis.T
-    x, y = np.asarray(point_mm, dtype=np.float64) @ basis.T
-    (x0, y0), (x1, y1) = corners.T, np.concatenate([corners[1:], corners[:1]]).T
-    spans = (y0 > y) != (y1 > y)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        crossings = x < x0 + (y - y0) / (y1 - y0) * (x1 - x0)
-    return bool((spans & crossings).sum() % 2)
+    ring = segments_in_plane(outline_mm, affine, closed=True)
+    return ring.enclose(np.asarray(point_mm, dtype=np.float64) @ plane_basis(affine).T)
 
 
 def outline_area_mm2(outline_mm: npt.ArrayLike, affine: npt.ArrayLike) -> float:
@@ -405,16 +293,55 @@ def pixels_inside(
     -------
     numpy.ndarray of bool, shape (rows, columns)
     """
-    from skimage.measure import grid_points_in_poly
-
     n_rows, n_columns = (int(n) for n in shape[-2:])
     corners = patient_to_voxel(affine, outline_mm)[:, 1:]
     inside = np.zeros((n_rows, n_columns), dtype=np.bool_)
     low = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
     high = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, (n_rows, n_columns))
     if (high > low).all():
-        box = grid_points_in_poly(tuple(high - low), corners - low)  # type: ignore[no-untyped-call]
+        n_rows, n_columns = (int(n) for n in high - low)
+        box = _grid_inside(corners - low, n_rows, n_columns)
         inside[low[0] : high[0], low[1] : high[1]] = box
+    return inside
+
+
+def _grid_inside(corners: FloatArray, n_rows: int, n_columns: int) -> BoolArray:
+    """Return which whole coordinates (row, column) lie in a polygon (even-odd rule) or on its edge.
+
+    What `skimage.measure.grid_points_in_poly` finds by a walk along all edges for every pixel, here
+    from the few places where edges cross a column.
+    """
+    ends = np.concatenate([corners, corners[:1]])
+    place, next_place = ends[:-1], ends[1:]
+    step = next_place - place
+    columns = np.arange(n_columns)[:, None]
+
+    def crossed(beyond: BoolArray) -> tuple[npt.NDArray[np.intp], FloatArray]:
+        """Columns and rows at which edges lead from one side of a column to the other."""
+        column, edge = np.nonzero(beyond[:, 1:] != beyond[:, :-1])
+        (row_0, column_0), (down, across) = place[edge].T, step[edge].T
+        return column, row_0 + (column - column_0) * down / across
+
+    def odd(column: npt.NDArray[np.intp], first: FloatArray) -> BoolArray:
+        """Pixels that an odd number of crossings come before; ``first`` is the row after each."""
+        first_row = np.clip(first, 0, n_rows).astype(np.intp)
+        n_crossings = np.bincount(
+            first_row * n_columns + column, minlength=(n_rows + 1) * n_columns
+        ).reshape(-1, n_columns)
+        return np.asarray(np.cumsum(n_crossings[:-1], axis=0) % 2 == 1)
+
+    column, at = crossed(ends[:, 1] > columns)
+    inside = odd(column, np.ceil(at))
+    nearest = np.rint(corners)
+    exact = np.abs(corners - nearest) < SAME_PIXEL
+    if (
+        exact.any() or (at == np.rint(at)).any()
+    ):  # edges through pixels: they count from either side
+        column, at = crossed(ends[:, 1] < columns)
+        inside |= odd(column, np.floor(at) + 1)
+        row, column = nearest[exact.all(axis=1)].astype(np.intp).T
+        there = (row >= 0) & (row < n_rows) & (column >= 0) & (column < n_columns)
+        inside[row[there], column[there]] = True
     return inside
 
 

@@ -19,7 +19,7 @@ def info() -> dict[str, Any]:
 
     from ifi_mri import config, findings, landmarks, loaders, measurements, reports
     from ifi_mri.landmarks import label_tables
-    from ifi_mri.summary.languages import languages
+    from ifi_mri.language import languages, share_translated
 
     def members(package: Any) -> list[Any]:
         return [import_module(f"{package.__name__}.{name}") for name in package.MODULES]
@@ -56,6 +56,7 @@ def info() -> dict[str, Any]:
             for profile in config.profiles()
         ],
         "languages": list(languages()),
+        "share_translated": {name: share_translated(name) for name in languages()},
         "optional_parts": {
             name: {"needs": module, "installed": find_spec(module) is not None}
             for name, module in OPTIONAL_PARTS.items()
@@ -69,9 +70,11 @@ def as_text(content: dict[str, Any]) -> str:
     lists = (
         "image_formats", "landmark_formats", "label_map_formats", "report_formats", "measurements",
         "findings",
-        "languages",
     )  # fmt: skip
     lines += [f"{key.replace('_', ' ')}: {', '.join(content[key])}" for key in lists]
+    shares = content["share_translated"].items()
+    told = [f"{name} ({int(100 * share)} % translated)" for name, share in shares]
+    lines.append(f"languages (--language): {', '.join(told)}")
     lines.append("label tables (--label-table):")
     lines += [f"  {one['id']}: {one['title']}, {one['version']}" for one in content["label_tables"]]
     lines.append("cut-off profiles (--profile):")

@@ -8,7 +8,7 @@ pickle and serialise.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -102,6 +102,9 @@ class Instance:
         Centre of the slice's first voxel, patient LPS.
     number : int or None
         DICOM InstanceNumber, what readers call the image number.
+    header_digest : bytes
+        What tells whether the file's header is still the one that was read; empty where whoever
+        reads the pixels compares the header itself.
     """
 
     path: Path
@@ -110,6 +113,7 @@ class Instance:
     frame: int | None
     position_mm: Point
     number: int | None = None
+    header_digest: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -256,6 +260,18 @@ class Landmark:
     sop_instance_uid: str | None = None
     pixel_mm: float | None = None
 
+    @property
+    def vertices_mm(self) -> FloatArray:
+        """``points_mm`` as an array of shape (n, 3), read-only."""
+        return _vertices(self.points_mm)
+
+
+@lru_cache(maxsize=512)  # every measurement of a hip asks for the same outlines
+def _vertices(points_mm: Outline) -> FloatArray:
+    vertices = np.array(points_mm, dtype=np.float64).reshape(-1, 3)
+    vertices.flags.writeable = False
+    return vertices
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -305,7 +321,8 @@ class LandmarkSet:
     """All landmarks that one reader placed in one reading of one study.
 
     UIDs are None where the format cannot carry them.  ``sources`` are the files it was read from.
-    ``image_marks`` are landmarks to be, until a study tells where their images lie.
+    ``image_marks`` are landmarks to be, until a study tells where their images lie.  ``in_part``
+    are the structures whose outlines are known to be those of a part, as in `Hip`.
     """
 
     landmarks: tuple[Landmark, ...]
@@ -320,6 +337,7 @@ class LandmarkSet:
     case_id: str | None = None
     sources: tuple[Path, ...] = ()
     image_marks: tuple[ImageMark, ...] = ()
+    in_part: frozenset[tuple[LandmarkName, Side]] = frozenset()
 
     def on(self, side: Side) -> tuple[Landmark, ...]:
         """Return the landmarks of one side of the patient."""

@@ -116,6 +116,7 @@ def analyse(
     config = config or Config()
     profile = find_profile(config.profile)
     language, words = summary.load_language(config.language)
+    unfinished = summary.unfinished_language(config.language)
     landmarks = landmark_files.on_images(landmarks, study)
     choices = choose_series(study, landmarks, config)
     anatomy = _anatomy(choices, study.cautions)
@@ -150,6 +151,7 @@ def analyse(
     cautions += plausibility.of_person(age_years, profile)
     cautions += plausibility.of_intake(intake, study.patient)
     cautions += choice_cautions(choices, config)
+    cautions += [unfinished] if unfinished else []
     inputs = provenance.inputs_of(study, landmarks, clinical, hips, measured, picture)
     diagnostic = summary.write(
         found, measured, not_measured, clinical, age_years=age_years, words=words
@@ -211,9 +213,11 @@ def write_report(
     open_volume: OpenVolume = loaders.load_volume,
     *,
     sync: bool = True,
+    language: str | None = None,
 ) -> list[Path]:
     """Write a report in the given formats into a folder and return the files' paths.
 
+    ``language`` is the setting of that name, needed for headings where it names a site's own file.
     Files already there are moved to ``previous/``, never overwritten.  ``options`` are what was
     chosen about single formats, by their names; ``open_volume`` is that of `analyse`, ``sync`` that
     of `ifi_mri.files.write_atomically`.
@@ -223,6 +227,8 @@ def write_report(
     ReportError
         A format is not known, or the folder cannot be written.
     """
+    if language is not None:
+        options = reports.in_language(options, language)
     return reports.write(report, study, Path(folder), formats, open_volume, options, sync=sync)
 
 

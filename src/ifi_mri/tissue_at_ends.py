@@ -154,7 +154,7 @@ def _pixels_around(volume: Volume, index: int, point: Point, radius_mm: float) -
     down = (np.arange(box.shape[0]) + top - row) * height
     across = (np.arange(box.shape[1]) + left - column) * width
     distance_mm = np.hypot(down[:, None], across[None])
-    return box[distance_mm <= radius_mm]
+    return np.asarray(box[distance_mm <= radius_mm])
 
 
 def _pixel_mm(volume: Volume) -> geometry.FloatArray:

@@ -11,7 +11,7 @@ Two sources are no plain sums:
   exceeds the true distance by about the variance across the line over twice the distance.
 - The smallest of several noisy distances is too small on average: where two slices are nearly
   alike, whichever was read too short is taken.  By how much follows from the distribution of the
-  smallest of independent normal values (`smallest_bias_mm`).
+  smallest of independent normal values (`smallest_error`).
 
 Everything here is checked against simulation in `tests/test_uncertainty.py`.
 """
@@ -32,13 +32,18 @@ FloatArray = npt.NDArray[np.float64]
 #: is at least three standard deviations.
 _NODES: Final = 12
 
-#: How much of the estimated bias of a smallest value is taken out.  The estimate scatters itself:
-#: taking all of it out makes the result scatter more than one slice does where the narrowest slice
-#: stands out, taking less leaves flat courses biased.  With this much, and the SD of one slice,
-#: 95 % intervals hold in 93 to 97 % over V-shaped, curved, flat and random courses along the
-#: trochanter, on one to five slices, at noise of 0.4 to 1.5 mm, and probabilities are true
-#: (`scripts/bench/accuracy_intervals.py`).
-BIAS_TAKEN: Final = 0.7
+#: How much of the estimated bias of a smallest value is taken out, of very many slices; of n slices
+#: (n - 1) / n of it, since the fewer there are the less is known of their spread.  Taking all of it
+#: out makes the result scatter more than one slice does where the narrowest slice stands out,
+#: taking less leaves flat courses biased.
+BIAS_TAKEN: Final = 0.85
+
+#: Weight of the scatter of the smallest value, against that of the narrowest slice alone, in the
+#: variance.  The smallest of several scatters less than each, but its bias is only estimated.
+#: With this and `BIAS_TAKEN`, found by search over both, 95 % intervals hold in 93 to 97 % over
+#: V-shaped, flat and random courses along the trochanter, on one to five slices, at noise of 0.4 to
+#: 1.5 mm, and probabilities are true within 5 points (`scripts/bench/accuracy_intervals.py`).
+SMALLEST_WEIGHT: Final = 0.15
 
 #: Step of the numerical slope of a mean against the true distance, mm.
 _SLOPE_STEP_MM: Final = 0.05
@@ -112,21 +117,22 @@ def smallest_of(
     return Moments(mean, math.sqrt(max(square - (mean - low) ** 2, 0.0)))
 
 
-def smallest_bias_mm(values_mm: Sequence[float], sds_mm: Sequence[float]) -> float:
-    """Return by how much the smallest of measured values is too small on average, mm; never
-    positive.
+def smallest_error(values_mm: Sequence[float], sds_mm: Sequence[float]) -> Moments:
+    """Return by how much the smallest of measured values errs: on average, mm, never positive (it
+    is too small), and the SD of that.
 
     It is that of the smallest of normal values about true ones that are estimated from the measured
     ones, drawn together to the spread that is left without the noise (empirical Bayes: Efron B,
     Morris C, J Am Stat Assoc 1973;68:117).
     """
-    if len(values_mm) == 1:
-        return 0.0
     values, sds = np.asarray(values_mm, dtype=np.float64), np.asarray(sds_mm, dtype=np.float64)
+    if len(values) == 1:
+        return Moments(0.0, float(sds[0]))
     spread = float(values.var(ddof=1))
     share = max(0.0, 1 - float((sds**2).mean()) / spread) if spread > 0 else 0.0
     estimated = (1 - share) * values.mean() + share * values
-    return min(0.0, smallest_of(estimated, sds).mean - float(estimated.min()))
+    smallest = smallest_of(estimated, sds)
+    return Moments(min(0.0, smallest.mean - float(estimated.min())), smallest.sd)
 
 
 def tilt_sd_mm(distance_mm: float, slope: float) -> float:

@@ -132,6 +132,8 @@ DECIMALS: Final = {"mm": 1, "mm2": 0, "ml": 2, "deg": 1, "1": 2}
 def spoken(text: str) -> str:
     """Return a text with the names of landmarks as they are spoken: ``no ischial tuberosity
     landmark``."""
+    if "_" not in text:
+        return text
     for name in LandmarkName:
         text = text.replace(name.value, name.value.replace("_", " "))
     return text

@@ -97,7 +97,16 @@ def _analyse(task: Task) -> str:
     report = pipeline.analyse(study, landmarks, intake_of(case), config)
     if earlier is None or earlier.asked != task.asked:
         report = _as_written_before(report, folder)
-    written = pipeline.write_report(report, study, folder, task.settings.formats, sync=False)
+    settings = task.settings
+    written = pipeline.write_report(
+        report,
+        study,
+        folder,
+        settings.formats,
+        settings.format_options,
+        sync=False,
+        language=config.language,
+    )
     receipt = Receipt(
         status=DONE,
         asked=task.asked,

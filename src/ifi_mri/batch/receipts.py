@@ -12,8 +12,8 @@ of the study say, and the SHA-256 of every file that a number was made from.
 import hashlib
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -39,11 +39,15 @@ FAILED: Final = columns.FAILED
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How every case of a batch is analysed; the case table may say otherwise for one."""
+    """How every case of a batch is analysed; the case table may say otherwise for one.
+
+    ``format_options`` are what was chosen about single formats, by their names.
+    """
 
     config: Config
     formats: tuple[str, ...]
     label_table: str | None = None
+    format_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +149,30 @@ def config_of(case: Case, settings: Settings) -> Config:
 
 def asked_of(case: Case, settings: Settings) -> str:
     """Return a digest of everything but the inputs that shapes the result of a case."""
+    config = config_of(case, settings)
     return _sha256(
         repr(
             (
                 __version__,
-                _config_digest(without_case_id(config_of(case, settings))),
+                _config_digest(without_case_id(config)),
+                (config.language, _file_digest(config.language)),
                 settings.formats,
+                _chosen_of(settings),
                 settings.label_table,
-                _label_table_digest(settings.label_table),
+                _file_digest(settings.label_table),
                 (case.case_id, case.reader, case.read, case.position),
             )
         )
     )
+
+
+def _chosen_of(settings: Settings) -> list[tuple[str, list[tuple[str, Any]]]]:
+    """Return what was chosen about the formats that are written; of others it changes nothing."""
+    return [
+        (name, sorted(chosen.items()))
+        for name, chosen in sorted(settings.format_options.items())
+        if name in settings.formats
+    ]
 
 
 def without_case_id(config: Config) -> Config:
@@ -169,11 +185,11 @@ def _config_digest(config: Config) -> str:
     return config.digest()
 
 
-@lru_cache(maxsize=4)
-def _label_table_digest(label_table: str | None) -> str:
-    """Return the digest of a label table's file; a preset comes with the software version."""
+@lru_cache(maxsize=8)
+def _file_digest(name: str | None) -> str:
+    """Return the digest of a label table's or language's file; a preset comes with the version."""
     try:
-        return hashlib.sha256(Path(label_table or "").read_bytes()).hexdigest()
+        return hashlib.sha256(Path(name or "").read_bytes()).hexdigest()
     except OSError:
         return ""
 
@@ -245,7 +261,7 @@ def headers_of(study: Study) -> str:
         )
         for one in study.series
     ]
-    who = tuple(getattr(study.patient, field.name) for field in fields(study.patient))
+    who = tuple(getattr(study.patient, one.name) for one in fields(study.patient))
     return _sha256(repr((study.study_uid, study.study_date, study.accession_number, who, series)))
 
 

@@ -6,7 +6,7 @@ sentence.  What only deserves care becomes a caution.  (The body's midline needs
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -39,6 +39,15 @@ BETWEEN_SLICES_FRACTION: Final = 0.25
 #: they mark different ends of the structure.
 SAME_POINT_MM: Final = 3.0
 
+#: What a space lies between: its ischial end, and those at its femoral end.
+_ACROSS: Final = {
+    LandmarkName.ISCHIAL_TUBEROSITY: (LandmarkName.LESSER_TROCHANTER,),
+    LandmarkName.HAMSTRING_ORIGIN: (
+        LandmarkName.ILIOPSOAS_TENDON,
+        LandmarkName.LESSER_TROCHANTER,
+    ),
+}
+
 #: A point on the outermost face of a voxel is inside whatever rounding says.
 _ROUNDING_MM: Final = 1e-3
 
@@ -57,7 +66,8 @@ def check(landmarks: LandmarkSet, study: Study, anatomy: Series | None) -> tuple
     -------
     tuple of Caution
         Codes ``landmarks_not_final``, ``frame_not_stated``, ``landmark_between_slices``,
-        ``landmark_near_edge``, ``points_apart``, ``ischium_lateral_to_trochanter``.
+        ``landmark_near_edge``, ``points_apart``, ``space_marked_twice``,
+        ``ischium_lateral_to_trochanter``.
 
     Raises
     ------
@@ -223,6 +233,7 @@ def _apart_cautions(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> Iter
         if len(mark.points_mm) == 1:
             level = int(np.rint(geometry.slice_coordinate(grid.affine, mark.points_mm)).item())
             points.setdefault((mark.side, mark.name, level), []).append(mark.points_mm[0])
+    yield from _crossed_cautions(points, grid)
     for (side, name, level), on_slice in points.items():
         apart_mm = max(math.dist(a, b) for a in on_slice for b in on_slice)
         if apart_mm > SAME_POINT_MM + _ROUNDING_MM:
@@ -232,6 +243,22 @@ def _apart_cautions(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> Iter
                 f"apart on the slice at {_slice_position_mm(grid, level):.1f} mm, at most "
                 f"{SAME_POINT_MM:.0f} mm was expected: the shortest distance is taken from any of "
                 "them, so one that is misplaced narrows the space.",
+                side,
+            )
+
+
+def _crossed_cautions(
+    points: Mapping[tuple[Side, LandmarkName, int], Sequence[Point]], grid: Grid
+) -> Iterator[Caution]:
+    """Say where both ends of a space were marked more than once on one slice."""
+    twice = {place for place, on_slice in points.items() if len(set(on_slice)) > 1}
+    for side, near, level in sorted(twice):
+        for far in (far for far in _ACROSS.get(near, ()) if (side, far, level) in twice):
+            yield Caution(
+                "space_marked_twice",
+                f"The {side} {near} and {far} both have several single points on the slice at "
+                f"{_slice_position_mm(grid, level):.1f} mm: the shortest distance may join an end "
+                "of one line and an end of another. Keep one point of each.",
                 side,
             )
 

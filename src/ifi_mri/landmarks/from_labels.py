@@ -12,6 +12,7 @@ from typing import Final
 from ifi_mri import geometry
 from ifi_mri.landmarks import label_grid
 from ifi_mri.landmarks.bone_labels import NotProposed, ProposedSpace, propose_both
+from ifi_mri.landmarks.bone_labels.search import COARSE_MM
 from ifi_mri.landmarks.label_masks import (
     LabelMap,
     axial_grid,
@@ -44,6 +45,7 @@ class LabelReading:
         For the sides whose ends the labels do not mark themselves; empty without bones.
     cautions : tuple of Caution
         Codes ``space_from_bone_labels``, ``space_doubtful``, ``space_not_proposed``,
+        ``space_from_coarse_labels``,
         ``label_also_contains``, ``label_with_islands``, and those of `label_grid.check` and
         `label_masks`.
     in_part : frozenset of (LandmarkName, Side)
@@ -205,4 +207,11 @@ def _space_cautions(spaces: Mapping[Side, ProposedSpace | NotProposed]) -> list[
                 f"{'; '.join(space.doubts[:3])}."
             )
             cautions.append(Caution("space_doubtful", text, side))
+        if space.coarse:
+            text = (
+                f"The {side} ischiofemoral space is from bone labels with voxels of "
+                f"{space.pixel_mm:.1f} mm in the slices; beyond {COARSE_MM:.1f} mm spaces were "
+                "found off by more than 1 mm. Its SD is widened; label finer images."
+            )
+            cautions.append(Caution("space_from_coarse_labels", text, side))
     return cautions

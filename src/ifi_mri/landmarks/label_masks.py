@@ -281,7 +281,7 @@ def outlines(label_map: LabelMap, anatomy: Series | None = None) -> tuple[Landma
             continue
         wanted = None if label.beside is None else shown.get((label.beside, label.side), set())
         by_slice = _lines_by_slice(mask, planes, grid, wanted)
-        pixel_mm = _pixel_mm(mask, planes)
+        pixel_mm = geometry.pixel_within_mm(mask.affine, planes.affine)
         shown.setdefault((label.structure, label.side), set()).update(by_slice)
         for number, lines in by_slice.items():
             found += [_landmark(label, line, number, anatomy, pixel_mm) for line in lines]
@@ -374,14 +374,6 @@ def _lines_by_slice(
         for number, found in enumerate(lines, start=first)
         if found and (wanted is None or number in wanted)
     }
-
-
-def _pixel_mm(mask: Mask, planes: Grid) -> float:
-    """Return the larger side of a mask's voxels within the planes that it is cut on, mm."""
-    axes = mask.affine[:3, :3]
-    sizes = np.linalg.norm(axes, axis=0)
-    across = np.abs(geometry.slice_normal(planes.affine) @ axes) / sizes
-    return float(np.delete(sizes, int(across.argmax())).max())
 
 
 def _landmark(

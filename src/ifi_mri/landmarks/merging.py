@@ -88,6 +88,7 @@ def merged(sets: Sequence[LandmarkSet]) -> LandmarkSet:
         placed_at=times.pop() if len(times) == 1 else None,
         sources=tuple(dict.fromkeys(source for one in sets for source in one.sources)),
         image_marks=tuple(dict.fromkeys(mark for one in sets for mark in one.image_marks)),
+        in_part=frozenset(structure for one in sets for structure in one.in_part),
         **identity,  # type: ignore[arg-type]
     )
 

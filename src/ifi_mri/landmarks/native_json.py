@@ -31,7 +31,7 @@ LARGEST_BYTES: Final = LARGEST_CASE_BYTES
 KEEPS: Final = frozenset(
     {
         "study_uid", "series_uid", "frame_of_reference_uid", "reader", "read", "placed_at",
-        "status", "case_id", "observations", "sop_instance_uid", "pixel_mm",
+        "status", "case_id", "observations", "sop_instance_uid", "pixel_mm", "in_part",
     }
 )  # fmt: skip
 
@@ -79,6 +79,13 @@ class NativeObservation(_Strict):
     value: Annotated[StrictInt, Field(ge=0, le=HIGHEST_GRADE)]
 
 
+class NativeStructure(_Strict):
+    """A structure of one side."""
+
+    name: LandmarkName
+    side: Side
+
+
 class NativeFile(_Strict):
     """The landmarks that one reader placed in one reading of one study."""
 
@@ -94,6 +101,8 @@ class NativeFile(_Strict):
     status: Literal["draft", "proposed", "final"] | None = None
     landmarks: Annotated[list[NativeLandmark], FailFast()]
     observations: list[NativeObservation] = []
+    in_part: list[NativeStructure] = []
+    """Structures whose outlines are those of a part: no volume is taken from them."""
 
 
 def claims(path: Path, head: bytes) -> bool:
@@ -130,9 +139,10 @@ def read(content: bytes, source: Path) -> tuple[LandmarkSet, ...]:
     )
     observations = tuple(Observation(o.name, o.side, o.value) for o in file.observations)
     said = file.model_dump(
-        exclude={"schema_version", "coordinate_system", "landmarks", "observations"}
+        exclude={"schema_version", "coordinate_system", "landmarks", "observations", "in_part"}
     )
-    return (LandmarkSet(landmarks, observations, **said, sources=(source,)),)
+    in_part = frozenset((one.name, one.side) for one in file.in_part)
+    return (LandmarkSet(landmarks, observations, **said, sources=(source,), in_part=in_part),)
 
 
 def _landmark(mark: NativeLandmark, system: CoordinateSystem, where: str) -> Landmark:
@@ -180,9 +190,11 @@ def write(landmarks: LandmarkSet, path: Path) -> dict[Path, bytes]:
         for mark in landmarks.landmarks
     ]
     seen = [{"name": o.name, "side": o.side, "value": o.value} for o in landmarks.observations]
-    text = "\n".join(
-        ["{", *lines, f' "landmarks": {_rows(marks)},', f' "observations": {_rows(seen)}', "}", ""]
-    )
+    rows = [f' "landmarks": {_rows(marks)}', f' "observations": {_rows(seen)}']
+    if landmarks.in_part:
+        in_part = [{"name": name, "side": side} for name, side in sorted(landmarks.in_part)]
+        rows.append(f' "in_part": {_rows(in_part)}')
+    text = "\n".join(["{", *lines, ",\n".join(rows), "}", ""])
     return {path: text.encode()}
 
 

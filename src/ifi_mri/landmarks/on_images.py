@@ -35,8 +35,9 @@ def on_images(landmarks: LandmarkSet, study: Study) -> LandmarkSet:
     Raises
     ------
     LandmarkMismatchError
-        The marks were drawn on another study, image or frame; they lie outside their image; or
-        their length in the patient is not the length that the file states.
+        The marks were drawn on another study, image or frame; they lie outside their image;
+        their length in the patient is not the length that the file states; or one image has two
+        lines of one space.
     LandmarkFormatError
         The ends of a line cannot be told apart.
     """
@@ -53,8 +54,10 @@ def _placed(landmarks: LandmarkSet, study: Study) -> LandmarkSet:
             f"{landmarks.image_marks[0].where}: drawn on study {landmarks.study_uid}, the images "
             f"are of study {study.study_uid}. Name the study that was measured."
         )
-    placed = [one for mark in landmarks.image_marks for one in _landmarks(mark, study)]
+    drawn = [(mark, _landmarks(mark, study)) for mark in landmarks.image_marks]
     _check_square(landmarks.image_marks, study)
+    _check_drawn_once(drawn)
+    placed = [one for _, found in drawn for one in found]
     once = tuple(dict.fromkeys((*landmarks.landmarks, *placed)))
     return replace(landmarks, landmarks=once, image_marks=())
 
@@ -108,6 +111,24 @@ def _grid(mark: ImageMark, series: Series) -> Grid:
             f"{series.refusal or 'its slices form no stack'}. Measure on another series."
         )
     return series.grid
+
+
+def _check_drawn_once(drawn: Sequence[tuple[ImageMark, tuple[Landmark, ...]]]) -> None:
+    """Refuse two lines of one space on one image: as points alone, an end of one and an end of the
+    other would make a line that nobody drew."""
+    first: dict[tuple[object, ...], tuple[ImageMark, tuple[Landmark, ...]]] = {}
+    for mark, found in drawn:
+        names = {(one.name, one.side) for one in found}
+        if len(names) < 2:
+            continue
+        key = (frozenset(names), mark.sop_instance_uid, mark.frame or 0)
+        earlier, same = first.setdefault(key, (mark, found))
+        if set(same) != set(found):
+            raise LandmarkMismatchError(
+                f"{earlier.where} and {mark.where}: both draw {mark.label} on image "
+                f"{mark.sop_instance_uid}, one line of a space was expected on an image. Delete "
+                "the one that is wrong."
+            )
 
 
 def _check_inside(mark: ImageMark, grid: Grid, series: Series) -> None:

@@ -54,10 +54,14 @@ class Completed:
     landmarks: LandmarkSet
     spaces: tuple[SpaceFromBones, ...]
     cautions: tuple[Caution, ...]
-    in_part: frozenset[tuple[LandmarkName, Side]] = frozenset()
+
+    @property
+    def in_part(self) -> frozenset[tuple[LandmarkName, Side]]:
+        """The structures of whose label only some slices were taken."""
+        return self.landmarks.in_part
 
     def in_part_on(self, side: Side) -> frozenset[LandmarkName]:
-        """The structures of a side of whose label only some slices were taken."""
+        """Those of one side."""
         return frozenset(name for name, where in self.in_part if where is side)
 
 
@@ -82,7 +86,7 @@ def complete(
     """
     spaces: dict[Side, SpaceFromBones] = {}
     cautions: list[Caution] = []
-    in_part: set[tuple[LandmarkName, Side]] = set()
+    in_part = set(landmarks.in_part)
     for label_map in label_maps:
         reading = from_labels.read(label_map, anatomy)
         own = {(mark.name, mark.side) for mark in landmarks.landmarks}
@@ -95,7 +99,9 @@ def complete(
         for side, found in reading.spaces.items():
             marked = [name for name in ENDS if (name, side) in own]
             spaces.setdefault(side, _as_noun(found, marked))
-    return Completed(landmarks, tuple(spaces.values()), tuple(cautions), frozenset(in_part))
+    if in_part != landmarks.in_part:
+        landmarks = replace(landmarks, in_part=frozenset(in_part))
+    return Completed(landmarks, tuple(spaces.values()), tuple(cautions))
 
 
 def _is_new(mark: Landmark, reading: LabelReading, own: set[tuple[LandmarkName, Side]]) -> bool:

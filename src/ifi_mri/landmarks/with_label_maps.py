@@ -18,7 +18,7 @@ _NOTHING: Final = LandmarkSet(())
 
 #: What says whose and of which study a set is, and where it was read; what a caller may restate.
 _IDENTITY: Final = tuple(
-    one.name for one in fields(LandmarkSet) if one.name not in ("landmarks", "status")
+    one.name for one in fields(LandmarkSet) if one.name not in ("landmarks", "status", "in_part")
 )
 
 

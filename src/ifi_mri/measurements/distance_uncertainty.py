@@ -107,18 +107,21 @@ def of_marks(
 def of_smallest(values: Sequence[SliceValue], budgets: Sequence[Budget]) -> Budget:
     """Return the budget of the smallest of the values on several slices, given each one's own.
 
-    The smallest of noisy values scatters less than each of them, but what it is too small by is
-    not known exactly either; taken together the SD of the narrowest slice holds
-    (`uncertainty.BIAS_TAKEN`).
+    The smallest of noisy values is too small on average, by an amount that is only estimated, and
+    scatters less than each of them; both are taken in part (`uncertainty.BIAS_TAKEN`,
+    `uncertainty.SMALLEST_WEIGHT`).  Every source of the narrowest slice shrinks alike.
     """
-    smallest = min(range(len(values)), key=lambda index: values[index].value)
-    own = budgets[smallest]
-    if len(values) == 1:
+    own = budgets[min(range(len(values)), key=lambda index: values[index].value)]
+    if len(values) == 1 or own.sd_mm == 0:
         return own
     means = [v.value - budget.bias_mm for v, budget in zip(values, budgets, strict=True)]
-    bias_mm = uncertainty.smallest_bias_mm(means, [budget.sd_mm for budget in budgets])
-    taken = UncertaintySource(SMALLEST, 0.0, uncertainty.BIAS_TAKEN * bias_mm)
-    return Budget((*own.sources, taken))
+    error = uncertainty.smallest_error(means, [budget.sd_mm for budget in budgets])
+    relative = min(1.0, error.sd / own.sd_mm)
+    weight = uncertainty.SMALLEST_WEIGHT
+    shrunk = math.sqrt(1 - weight + weight * relative**2)
+    sources = [UncertaintySource(s.name, s.sd * shrunk, s.bias) for s in own.sources]
+    taken = uncertainty.BIAS_TAKEN * (len(values) - 1) / len(values)
+    return Budget((*sources, UncertaintySource(SMALLEST, 0.0, taken * error.mean)))
 
 
 def _end(mark: Landmark, placement_sd_mm: float, refined: RefinedEnd | None) -> _End:

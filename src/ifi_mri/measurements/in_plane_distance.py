@@ -5,7 +5,8 @@ smallest in-plane distance on each slice, headline the smallest over the slices.
 lie on one slice: joining ends 6 mm apart across the slices adds 1.2 mm to a gap of 15 mm.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from ifi_mri.model import (
     Series,
     SliceValue,
 )
+from ifi_mri.segments import shortest_lines
 from ifi_mri.vocabulary import LandmarkName, MeasurementName, Role, at_printed_precision
 
 MAX_TILT_DEG: Final = geometry.MAX_AXIAL_TILT_DEG
@@ -53,6 +55,15 @@ class Gap(NamedTuple):
     def far(self) -> LandmarkName:
         """The structure at the femoral end."""
         return self.marks[1].name
+
+
+class _Pair(NamedTuple):
+    """Two structures on one slice, and the shortest line between them as they were marked."""
+
+    slice_index: int
+    marks: tuple[Landmark, Landmark]
+    distance_mm: float
+    points_mm: tuple[Point, Point]
 
 
 def smallest_over_slices(
@@ -178,13 +189,16 @@ def gaps_by_slice(
     if not far_marks:
         raise Unmeasurable(f"no {' or '.join(far)} landmark")
     near_on, far_on = by_slice(near_marks, series), by_slice(far_marks, series)
-    both = sorted(near_on.keys() & far_on.keys())
-    if not both:
+    pairs = _pairs(near_on, far_on)
+    if not pairs:
         raise Unmeasurable(
             f"{near} is marked on {slices_in_words(near_on, series)}, {' or '.join(far)} on "
             f"{slices_in_words(far_on, series)}: both ends must lie on one slice"
         )
-    return [_smallest_gap(hip, series, index, near_on[index], far_on[index]) for index in both]
+    return [
+        _smallest_gap(hip, series, index, list(on_slice))
+        for index, on_slice in groupby(_apart(pairs, series), key=lambda pair: pair.slice_index)
+    ]
 
 
 def marked_gaps(hip: Hip, ends: SpaceEnds, within_mm: float) -> tuple[MarkedGap, ...]:
@@ -200,25 +214,21 @@ def marked_gaps(hip: Hip, ends: SpaceEnds, within_mm: float) -> tuple[MarkedGap,
     far_on = by_slice([mark for name in ends.far for mark in hip.marked(name)], series)
     return tuple(
         gap
-        for index in sorted(near_on.keys() & far_on.keys())
-        for gap in _marked_gaps_on(near_on[index], far_on[index], series, index, within_mm)
+        for index, on_slice in groupby(
+            _apart(_pairs(near_on, far_on), series), key=lambda pair: pair.slice_index
+        )
+        for gap in _marked_gaps_on(list(on_slice), series, index, within_mm)
     )
 
 
 def _marked_gaps_on(
-    near: Sequence[Landmark],
-    far: Sequence[Landmark],
-    series: Series,
-    index: int,
-    within_mm: float,
+    pairs: Sequence[_Pair], series: Series, index: int, within_mm: float
 ) -> Iterator[MarkedGap]:
     first_voxel = as_point(geometry.voxel_to_patient(_grid(series).affine, (index, 0, 0)))
-    pairs = [(a, b, _apart(a, b, series, index)) for a in near for b in far]
-    longest_mm = min(closest.distance_mm for _, _, closest in pairs) + within_mm
-    for a, b, closest in pairs:
-        if closest.distance_mm <= longest_mm:
-            ends = as_point(closest.start), as_point(closest.end)
-            yield MarkedGap(a, b, ends, first_voxel)
+    longest_mm = min(pair.distance_mm for pair in pairs) + within_mm
+    for pair in pairs:
+        if pair.distance_mm <= longest_mm:
+            yield MarkedGap(*pair.marks, pair.points_mm, first_voxel)
 
 
 def by_slice(landmarks: Iterable[Landmark], series: Series) -> dict[int, list[Landmark]]:
@@ -232,7 +242,7 @@ def by_slice(landmarks: Iterable[Landmark], series: Series) -> dict[int, list[La
 def slice_index(landmark: Landmark, series: Series) -> int:
     """Return the slice that a landmark lies on: the nearest of those that the instance it names
     holds (several in a multi-frame file), of all where it names none."""
-    coordinate = geometry.slice_coordinate(_grid(series).affine, landmark.points_mm).mean()
+    coordinate = geometry.slice_coordinate(_grid(series).affine, landmark.vertices_mm).mean()
     named = [
         index
         for index, instance in enumerate(series.instances)
@@ -249,34 +259,32 @@ def slice_position_mm(series: Series, index: int) -> float:
     )
 
 
-def _smallest_gap(
-    hip: Hip, series: Series, index: int, near: Sequence[Landmark], far: Sequence[Landmark]
-) -> Gap:
-    gaps = [
-        Gap(_value_between(a, b, hip.refined, series, index), (a, b)) for a in near for b in far
-    ]
-    return min(gaps, key=lambda gap: gap.value.value)
+def _smallest_gap(hip: Hip, series: Series, index: int, pairs: Sequence[_Pair]) -> Gap:
+    """Return the smallest gap of a slice: between the edges that the picture shows where they were
+    looked for, else as marked."""
+    found = [_value_between(pair, hip.refined, series) for pair in pairs]
+    k = min(range(len(found)), key=lambda k: found[k][0])
+    value_mm, ends = found[k]
+    instance = series.instances[index]
+    value = SliceValue(
+        value=value_mm,
+        slice_position_mm=slice_position_mm(series, index),
+        sop_instance_uid=instance.sop_instance_uid,
+        points_mm=(ends[0].point_mm, ends[1].point_mm) if ends else pairs[k].points_mm,
+        instance_number=instance.number,
+        reader_value=pairs[k].distance_mm if ends else None,
+        refined_ends=ends,
+    )
+    return Gap(value, pairs[k].marks)
 
 
 def _value_between(
-    near: Landmark, far: Landmark, refined: Iterable[RefinedGap], series: Series, index: int
-) -> SliceValue:
-    """Return the distance between two structures on a slice: between the edges that the picture
-    shows where they were looked for, else as marked."""
-    closest = _apart(near, far, series, index)
-    marked = as_point(closest.start), as_point(closest.end)
-    ends = _refined_ends(near, far, refined)
-    points = (ends[0].point_mm, ends[1].point_mm) if ends else marked
-    instance = series.instances[index]
-    return SliceValue(
-        value=_in_plane_mm(points, series) if ends else closest.distance_mm,
-        slice_position_mm=slice_position_mm(series, index),
-        sop_instance_uid=instance.sop_instance_uid,
-        points_mm=points,
-        instance_number=instance.number,
-        reader_value=closest.distance_mm if ends else None,
-        refined_ends=ends,
-    )
+    pair: _Pair, refined: Iterable[RefinedGap], series: Series
+) -> tuple[float, tuple[RefinedEnd, ...]]:
+    ends = _refined_ends(*pair.marks, refined)
+    if not ends:
+        return pair.distance_mm, ()
+    return _in_plane_mm((ends[0].point_mm, ends[1].point_mm), series), ends
 
 
 def _refined_ends(
@@ -293,23 +301,40 @@ def _in_plane_mm(points: tuple[Point, Point], series: Series) -> float:
     return geometry.closest_in_plane(first, second, _grid(series).affine).distance_mm
 
 
-def _apart(a: Landmark, b: Landmark, series: Series, index: int) -> geometry.Closest:
-    """Return the shortest line between two structures.  Bones and tendons do not overlap: outlines
-    that touch, cross or enclose one another were drawn or named wrongly, and a distance of 0 would
-    be a false alarm."""
+def _pairs(
+    near_on: Mapping[int, Sequence[Landmark]], far_on: Mapping[int, Sequence[Landmark]]
+) -> list[tuple[int, Landmark, Landmark]]:
+    """Return every two structures that a space may lie between, slice by slice."""
+    both = sorted(near_on.keys() & far_on.keys())
+    return [(index, a, b) for index in both for a in near_on[index] for b in far_on[index]]
+
+
+def _apart(pairs: Sequence[tuple[int, Landmark, Landmark]], series: Series) -> list[_Pair]:
+    """Return the shortest line between the two structures of every pair.
+
+    Bones and tendons do not overlap: outlines that touch, cross or enclose one another were drawn
+    or named wrongly, and a distance of 0 would be a false alarm.
+    """
     affine = _grid(series).affine
-    closest = geometry.closest_in_plane(
-        a.points_mm, b.points_mm, affine, first_closed=a.closed, second_closed=b.closed
-    )
-    enclosed = (a.closed and geometry.encloses(a.points_mm, b.points_mm[0], affine)) or (
-        b.closed and geometry.encloses(b.points_mm, a.points_mm[0], affine)
-    )
-    if enclosed or at_printed_precision(closest.distance_mm, "mm") == 0:
-        raise Unmeasurable(
-            f"{a.name} and {b.name} touch or overlap on the slice at "
-            f"{slice_position_mm(series, index):.1f} mm; correct the landmarks"
+    marks = {id(mark): mark for _, *both in pairs for mark in both}
+    drawn = {
+        key: geometry.segments_in_plane(mark.vertices_mm, affine, closed=mark.closed)
+        for key, mark in marks.items()
+    }
+    lines = shortest_lines([(drawn[id(a)], drawn[id(b)]) for _, a, b in pairs])
+    for (index, a, b), line in zip(pairs, lines, strict=True):
+        enclosed = (a.closed and drawn[id(a)].enclose(drawn[id(b)].seen[0, 0])) or (
+            b.closed and drawn[id(b)].enclose(drawn[id(a)].seen[0, 0])
         )
-    return closest
+        if enclosed or at_printed_precision(line.distance_mm, "mm") == 0:
+            raise Unmeasurable(
+                f"{a.name} and {b.name} touch or overlap on the slice at "
+                f"{slice_position_mm(series, index):.1f} mm; correct the landmarks"
+            )
+    return [
+        _Pair(index, (a, b), line.distance_mm, (as_point(line.start), as_point(line.end)))
+        for (index, a, b), line in zip(pairs, lines, strict=True)
+    ]
 
 
 def slices_in_words(marked: Iterable[int], series: Series) -> str:

@@ -29,6 +29,7 @@ from ifi_mri.measurements.in_plane_distance import (
     slices_in_words,
 )
 from ifi_mri.model import Hip, Landmark, Measurement, NotMeasured, Series, SliceValue
+from ifi_mri.segments import Closest
 from ifi_mri.vocabulary import LandmarkName, MeasurementName
 
 NAMES = (MeasurementName.INTERTUBEROUS_DISTANCE,)
@@ -144,7 +145,7 @@ def _by_slice(left: Hip, right: Hip, series: Series) -> list[Across]:
     return found
 
 
-def _value(closest: geometry.Closest, series: Series, index: int) -> SliceValue:
+def _value(closest: Closest, series: Series, index: int) -> SliceValue:
     instance = series.instances[index]
     return SliceValue(
         value=closest.distance_mm,

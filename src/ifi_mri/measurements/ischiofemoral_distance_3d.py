@@ -17,6 +17,7 @@ from ifi_mri.measurements.in_plane_distance import (
     by_slice,
 )
 from ifi_mri.model import Hip, Measurement, NotMeasured
+from ifi_mri.segments import shortest_lines
 from ifi_mri.vocabulary import LandmarkName, MeasurementName, at_printed_precision
 
 NAMES = (MeasurementName.ISCHIOFEMORAL_DISTANCE_3D,)
@@ -37,19 +38,13 @@ def measure(hip: Hip, config: Config) -> tuple[Measurement | NotMeasured, ...]:
         series = axial_anatomy(hip)
     except Unmeasurable as reason:
         return (NotMeasured(name, hip.side, str(reason)),)
-    closest, marks = min(
-        (
-            (
-                geometry.closest_in_space(
-                    a.points_mm, b.points_mm, first_closed=a.closed, second_closed=b.closed
-                ),
-                (a, b),
-            )
-            for a in ischium
-            for b in trochanter
-        ),
-        key=lambda found: found[0].distance_mm,
-    )
+    pairs = [(a, b) for a in ischium for b in trochanter]
+    drawn = {
+        id(mark): geometry.segments_in_space(mark.vertices_mm, closed=mark.closed)
+        for mark in (*ischium, *trochanter)
+    }
+    lines = shortest_lines([(drawn[id(a)], drawn[id(b)]) for a, b in pairs])
+    closest, marks = min(zip(lines, pairs, strict=True), key=lambda found: found[0].distance_mm)
     points_mm = as_point(closest.start), as_point(closest.end)
     if at_printed_precision(closest.distance_mm, "mm") == 0:
         touch = "ischial_tuberosity and lesser_trochanter touch; correct the landmarks"

@@ -19,7 +19,16 @@ from ifi_mri.measurements.in_plane_distance import (
     gaps_by_slice,
     slice_position_mm,
 )
-from ifi_mri.model import Hip, Landmark, Point, RefinedGap, Series
+from ifi_mri.model import (
+    FloatArray,
+    Hip,
+    Landmark,
+    Outline,
+    Point,
+    RefinedGap,
+    Series,
+    SliceValue,
+)
 from ifi_mri.vocabulary import LandmarkName, Role, Side
 
 #: The structures between which the space is smallest.
@@ -71,31 +80,44 @@ def level_at_narrowest(hip: Hip, series: Series, marked: Collection[int]) -> Lev
 def narrowest_place_mm(hip: Hip) -> Point | None:
     """Return the middle of the smallest ischiofemoral space, on the plane of its slice; None where
     the space cannot be measured."""
+    found = _narrowest(hip)
+    if found is None:
+        return None
+    narrowest, affine = found
+    middle = np.mean(narrowest.points_mm, axis=0)
+    normal = geometry.slice_normal(affine)
+    above_mm = narrowest.slice_position_mm - geometry.position_along_normal_mm(affine, middle)
+    towards_head = geometry.position_along_normal_mm(affine, normal) * normal
+    return as_point(middle + above_mm * towards_head)
+
+
+def narrowest_line_mm(hip: Hip) -> Outline | None:
+    """Return both ends of the smallest ischiofemoral space, the ischial one first; None where the
+    space cannot be measured."""
+    found = _narrowest(hip)
+    return found[0].points_mm if found else None
+
+
+def _narrowest(hip: Hip) -> tuple[SliceValue, FloatArray] | None:
+    """Return the smallest ischiofemoral space with the affine of its series."""
     try:
         series = axial_anatomy(hip)
     except Unmeasurable:
         return None
     bones = tuple(mark for mark in hip.landmarks if mark.name in BONES)
-    return _narrowest_place_mm(hip.side, bones, series, hip.refined)
+    narrowest = _narrowest_of(hip.side, bones, series, hip.refined)
+    assert series.grid is not None
+    return None if narrowest is None else (narrowest, series.grid.affine)
 
 
 @lru_cache(maxsize=4)  # several measurements of one hip ask for it
-def _narrowest_place_mm(
+def _narrowest_of(
     side: Side, bones: tuple[Landmark, ...], series: Series, refined: tuple[RefinedGap, ...]
-) -> Point | None:
+) -> SliceValue | None:
     ischium, trochanter = BONES
     hip = Hip(side, bones, {Role.ANATOMY: series}, {}, refined=refined)
     try:
         gaps = gaps_by_slice(hip, series, ischium, (trochanter,))
     except Unmeasurable:
         return None
-    assert series.grid is not None
-    affine = series.grid.affine
-    narrowest = min(
-        (gap.value for gap in gaps), key=lambda one: (one.value, -one.slice_position_mm)
-    )
-    middle = np.mean(narrowest.points_mm, axis=0)
-    normal = geometry.slice_normal(affine)
-    above_mm = narrowest.slice_position_mm - geometry.position_along_normal_mm(affine, middle)
-    towards_head = geometry.position_along_normal_mm(affine, normal) * normal
-    return as_point(middle + above_mm * towards_head)
+    return min((gap.value for gap in gaps), key=lambda one: (one.value, -one.slice_position_mm))

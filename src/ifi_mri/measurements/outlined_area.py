@@ -10,6 +10,7 @@ outline drawn too wide or too narrow all around is not in it.
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -55,10 +56,17 @@ def outlined_slices(
     """
     marks = hip.marked(name)
     series = outlined_series(hip, marks)
-    return series, {
-        index: _area(found, series, index, landmark_sd_mm)
+    return series, dict(_areas(tuple(marks), series, landmark_sd_mm))
+
+
+@lru_cache(maxsize=4)  # area and volume of one hip ask for it
+def _areas(
+    marks: tuple[Landmark, ...], series: Series, landmark_sd_mm: float
+) -> tuple[tuple[int, OutlinedSlice], ...]:
+    return tuple(
+        (index, _area(found, series, index, landmark_sd_mm))
         for index, found in sorted(by_slice(marks, series).items())
-    }
+    )
 
 
 def outlined_series(hip: Hip, marks: Sequence[Landmark]) -> Series:
@@ -86,7 +94,7 @@ def _misfit_mm(series: Series, marks: Sequence[Landmark]) -> float:
     """Return how far outlines lie off a series' slices, mm, in steps of `SAME_FIT_MM`."""
     assert series.grid is not None
     slices = np.array(
-        [geometry.slice_coordinate(series.grid.affine, mark.points_mm).mean() for mark in marks]
+        [geometry.slice_coordinate(series.grid.affine, mark.vertices_mm).mean() for mark in marks]
     )
     nearest = np.clip(np.rint(slices), 0, series.grid.shape[0] - 1)
     off_mm = np.abs(slices - nearest).mean() * series.grid.slice_spacing_mm
@@ -120,17 +128,18 @@ def _area(
     basis = geometry.plane_basis(affine)
     where = f"on the slice at {slice_position_mm(series, index):.1f} mm"
     name = marks[0].name
-    for mark in marks:
-        if not mark.closed or len(mark.points_mm) < 3:
+    corners_mm = [mark.vertices_mm @ basis.T for mark in marks]
+    for mark, corners in zip(marks, corners_mm, strict=True):
+        if not mark.closed or len(corners) < 3:
             raise Unmeasurable(f"the {name} outline {where} is not a closed curve")
-        if crosses_itself(np.asarray(mark.points_mm) @ basis.T):
+        if crosses_itself(corners):
             raise Unmeasurable(f"the {name} outline {where} crosses itself; draw it again")
     if any(_overlap(a, b, series) for i, a in enumerate(marks) for b in marks[:i]):
         raise Unmeasurable(f"two {name} outlines {where} overlap; keep one of them")
-    areas = [geometry.outline_area_mm2(mark.points_mm, affine) for mark in marks]
+    areas = [geometry.outline_area_mm2(mark.vertices_mm, affine) for mark in marks]
     if min(areas) < SMALLEST_MM2:
         raise Unmeasurable(f"the {name} outline {where} encloses no area")
-    sds = [area_sd_mm2(np.asarray(m.points_mm) @ basis.T, landmark_sd_mm) for m in marks]
+    sds = [area_sd_mm2(corners, landmark_sd_mm) for corners in corners_mm]
     largest = marks[int(np.argmax(areas))]
     return OutlinedSlice(sum(areas), math.hypot(*sds), largest.points_mm, len(marks))
 
@@ -146,15 +155,11 @@ def area_sd_mm2(corners_mm: FloatArray, landmark_sd_mm: float) -> float:
 def crosses_itself(corners_mm: FloatArray) -> bool:
     """Return whether the sides of a closed outline of shape (n, 2) cross one another: its shoelace
     area would then subtract one loop from the other."""
-    start, step = corners_mm, np.roll(corners_mm, -1, axis=0) - corners_mm
-    end = start + step
-
-    def beside(points: FloatArray) -> FloatArray:
-        """On which side of side i (rows) each point (columns) lies."""
-        off = points[None] - start[:, None]
-        return np.sign(step[:, None, 0] * off[..., 1] - step[:, None, 1] * off[..., 0])
-
-    parted = beside(start) * beside(end) < 0
+    step = np.roll(corners_mm, -1, axis=0) - corners_mm
+    off = corners_mm[None] - corners_mm[:, None]
+    # on which side of side i (rows) each corner (columns) lies
+    beside = np.sign(step[:, None, 0] * off[..., 1] - step[:, None, 1] * off[..., 0])
+    parted = beside * np.roll(beside, -1, axis=1) < 0
     return bool((parted & parted.T).any())
 
 

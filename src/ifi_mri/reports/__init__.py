@@ -17,6 +17,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 from ifi_mri.errors import ReportError
+from ifi_mri.language import languages, load
 from ifi_mri.model import OpenVolume, Report, Study
 from ifi_mri.reports import output_folder
 
@@ -28,10 +29,13 @@ MODULES = (
 #: What a case that failed leaves behind: for programs, for people.
 FAILURE_FILES = ("error.json", "error.html")
 
+#: Formats that speak the language of the report.
+IN_A_LANGUAGE: Final = ("html", "text", "pdf")
+
 #: Choices by format; none.
 NO_OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
 
-__all__ = ("MODULES", "check_formats", "render", "write", "write_error")
+__all__ = ("MODULES", "check_formats", "in_language", "render", "write", "write_error")
 
 
 def check_formats(formats: Iterable[str]) -> None:
@@ -48,6 +52,26 @@ def check_formats(formats: Iterable[str]) -> None:
             raise ReportError(
                 f"report format {name!r} is not known. Choose from: {', '.join(known)}."
             )
+
+
+def in_language(
+    options: Mapping[str, Mapping[str, Any]], language: str
+) -> Mapping[str, Mapping[str, Any]]:
+    """Return options with the words of a language for the formats that people read; a shipped one
+    they find themselves, by the report's code.
+
+    Raises
+    ------
+    ConfigError
+        The language is not known, or its file cannot be read.
+    """
+    if language in languages():
+        return options
+    from ifi_mri.reports.words import Words
+
+    code, messages = load(language)
+    words = {"words": Words(messages, code)}
+    return {**options, **{name: {**options.get(name, {}), **words} for name in IN_A_LANGUAGE}}
 
 
 def render(name: str, report: Report, study: Study, open_volume: OpenVolume) -> bytes:

@@ -157,14 +157,16 @@ def _sources(study: Study, fluid: Series, instances: Sequence[Instance]) -> list
     """Return datasets of the images that the frames lie on."""
     if instances[0].frame is not None:
         return [_multi_frame(instances[0])]
-    return [_single_frame(study, fluid, instance) for instance in instances]
+    of_all = patient_and_study(study, fluid)  # read from a file, so once
+    return [_single_frame(of_all, fluid, instance) for instance in instances]
 
 
-def _single_frame(study: Study, fluid: Series, instance: Instance) -> Dataset:
+def _single_frame(of_all: Dataset, fluid: Series, instance: Instance) -> Dataset:
     assert fluid.grid is not None
     affine, (_, n_rows, n_columns) = fluid.grid.affine, fluid.grid.shape
     spacing = fluid.grid.pixel_spacing_mm
-    image = patient_and_study(study, fluid)
+    image = Dataset()
+    image.update(of_all)
     image.SOPClassUID = instance.sop_class_uid
     image.SOPInstanceUID = instance.sop_instance_uid
     image.SeriesInstanceUID = fluid.series_uid

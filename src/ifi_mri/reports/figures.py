@@ -24,10 +24,11 @@ from ifi_mri.model import (
     Study,
     Volume,
 )
-from ifi_mri.reports import pictures, words
+from ifi_mri.reports import pictures
 from ifi_mri.reports.histogram import Histogram
 from ifi_mri.reports.label_places import Wanted
 from ifi_mri.reports.pictures import GreySlice, Panel
+from ifi_mri.reports.words import IN_ENGLISH, LANDMARK_TAGS, Words
 from ifi_mri.vocabulary import MeasurementName, Side
 
 #: The distances that are drawn, in the order in which they are looked for.
@@ -39,7 +40,7 @@ DETAIL_MM: Final = 80.0
 DETAIL_SHARE: Final = 0.65
 
 #: Short labels by the names that a measurement's details use.
-TAGS: Final[dict[object, str]] = {str(k): tag for k, tag in words.LANDMARK_TAGS.items()}
+TAGS: Final[dict[object, str]] = {str(k): tag for k, tag in LANDMARK_TAGS.items()}
 
 #: What is shown around the signal outlines, mm.
 SIGNAL_MARGIN_MM: Final = 12.0
@@ -80,18 +81,20 @@ class Figures:
         return tuple(figure for figure in self.figures if figure.side is side)
 
 
-MakeFigures: TypeAlias = Callable[[Report, Sequence[Measurement], Volume], list[Figure]]
+MakeFigures: TypeAlias = Callable[[Report, Sequence[Measurement], Volume, Words], list[Figure]]
 """Makes the figures of measurements on one series."""
 
 
-def draw(report: Report, study: Study, open_volume: OpenVolume) -> Figures:
+def draw(
+    report: Report, study: Study, open_volume: OpenVolume, words: Words = IN_ENGLISH
+) -> Figures:
     """Return the figures of a report's spaces.
 
     Each series is opened once, for the slices that are shown.  A picture that cannot be made
     becomes a note: the numbers do not depend on it.
     """
     spaces = [m for m in report.measurements if m.name in SPACES]
-    return figures_of(report, study, open_volume, [(spaces, _space_figures)])
+    return figures_of(report, study, open_volume, [(spaces, _space_figures)], words=words)
 
 
 def figures_of(
@@ -100,6 +103,7 @@ def figures_of(
     open_volume: OpenVolume,
     kinds: Iterable[tuple[Sequence[Measurement], MakeFigures]],
     points_of: Callable[[Measurement], Iterable[Point]] | None = None,
+    words: Words = IN_ENGLISH,
 ) -> Figures:
     """Return the figures of measurements, each kind by its own maker.
 
@@ -118,7 +122,7 @@ def figures_of(
                     for point in (points_of(m) if points_of else m.points_mm)
                 ]
                 volume = open_volume(_series(report, study, series_uid), points)
-                figures += make(report, of_series, volume)
+                figures += make(report, of_series, volume, words)
             except NoPicture as problem:
                 notes.append(str(problem))
             except IfiMriError as problem:
@@ -168,7 +172,7 @@ def slice_index(volume: Volume, shown: SliceValue) -> int:
 
 def side_of(measurement: Measurement) -> Side:
     if measurement.side is None:
-        raise NoPicture(f"No picture: the {words.title(measurement.name)} names no side.")
+        raise NoPicture(f"No picture: the {IN_ENGLISH.title(measurement.name)} names no side.")
     return measurement.side
 
 
@@ -186,6 +190,7 @@ def _space_figures(
     report: Report,  # noqa: ARG001 - both kinds of figure are made by the same call
     measurements: Sequence[Measurement],
     volume: Volume,
+    words: Words,
 ) -> list[Figure]:
     """Return a figure for each slice of each side that shows a headline distance."""
     by_slice: dict[tuple[Side, int], list[tuple[Measurement, SliceValue]]] = {}
@@ -195,13 +200,13 @@ def _space_figures(
             by_slice.setdefault(key, []).append((measurement, shown))
     greys = {index: pictures.grey_slice(volume, index) for index in {i for _, i in by_slice}}
     return [
-        _space_figure(greys[index], [m for m, _ in drawn], drawn[0][1])
+        _space_figure(greys[index], [m for m, _ in drawn], drawn[0][1], words)
         for (_, index), drawn in by_slice.items()
     ]
 
 
 def _space_figure(
-    grey: GreySlice, measurements: Sequence[Measurement], shown: SliceValue
+    grey: GreySlice, measurements: Sequence[Measurement], shown: SliceValue, words: Words
 ) -> Figure:
     side = side_of(measurements[0])
     ends = [grey.view.to_picture(m.points_mm) for m in measurements]
@@ -212,7 +217,8 @@ def _space_figure(
         everything, max(DETAIL_MM, _rounded_up(extent / DETAIL_SHARE)), grey.box
     )
     overview = pictures.within(pictures.around([pictures.body(grey), detail]), grey.box)
-    where = f"{side.capitalize()} hip, axial slice at {shown.slice_position_mm:.1f} mm"
+    position = f"{shown.slice_position_mm:.1f}"
+    where = words("figure.slice", hip=words(f"hip.{side}"), position=position)
     what = "; ".join(f"{words.title(m.name)} {words.value_of(m)}" for m in measurements)
     return Figure(
         kind="space",
@@ -223,8 +229,8 @@ def _space_figure(
             pictures.compose(
                 grey,
                 overview,
-                title=f"{where}, overview",
-                description=f"{what}. A frame marks the part that is magnified beside it.",
+                title=words("figure.overview", where=where),
+                description=words("figure.overview.is", what=what),
                 type_share=OVERVIEW_TYPE,
                 lines=lines,
                 frame=detail,
@@ -233,15 +239,15 @@ def _space_figure(
             pictures.compose(
                 grey,
                 detail,
-                title=f"{where}, detail",
-                description=f"{what}, drawn between the marked structures.",
+                title=words("figure.detail", where=where),
+                description=words("figure.detail.is", what=what),
                 type_share=DETAIL_TYPE,
                 lines=lines,
                 paths=[path for m in measurements for path in _refined_paths(grey, m)],
                 wanted=[
                     label
                     for m, points in zip(measurements, ends, strict=True)
-                    for label in _space_labels(m, points)
+                    for label in _space_labels(m, points, words)
                 ],
             ),
         ),
@@ -264,10 +270,10 @@ def _rounded_up(mm: float) -> float:
 
 
 def _line_kind(measurement: Measurement) -> str:
-    return words.short_title(measurement.name).lower()
+    return IN_ENGLISH.short_title(measurement.name).lower()
 
 
-def _space_labels(measurement: Measurement, ends: FloatArray) -> list[Wanted]:
+def _space_labels(measurement: Measurement, ends: FloatArray, words: Words) -> list[Wanted]:
     """Return the value beside the middle of a line, and what was marked beyond its ends."""
     kind = _line_kind(measurement)
     (x, y), (x_end, y_end) = ((float(a), float(b)) for a, b in ends)

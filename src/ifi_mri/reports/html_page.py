@@ -2,7 +2,8 @@
 
 The impression comes first; then each hip with its numbers and pictures, the published cut-offs,
 cautions, technique, limits, provenance.  No script, no request, readable on a phone and on A4.
-The words come from the report and from `ifi_mri.reports.words`; the template lays them out.
+The words come from the report, from `ifi_mri.reports.words` and the catalogue of
+`ifi_mri.language`; the template lays them out.
 """
 
 import re
@@ -12,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ifi_mri.language.report_messages import NBSP
 from ifi_mri.model import (
     Caution,
     Finding,
@@ -24,8 +26,21 @@ from ifi_mri.model import (
     SideSummary,
     Study,
 )
-from ifi_mri.reports import words
 from ifi_mri.reports.signal_table import SignalRow, signal_rows
+from ifi_mri.reports.words import (
+    IN_ENGLISH,
+    JUDGED_BY,
+    MUSCLE_FINDINGS,
+    SHORT_TITLES,
+    SIDES_AS_SHOWN,
+    Words,
+    cautions_on,
+    nobody_asked,
+    printable,
+    results_on,
+    sentence,
+    words_of,
+)
 from ifi_mri.vocabulary import FindingName, MeasurementName, Side, Status, printed
 
 if TYPE_CHECKING:
@@ -48,6 +63,9 @@ CHIP_KINDS: Final = {
 
 #: What may not stand inside a style sheet, where the foot of printed pages names the case.
 NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9._-]")
+
+#: What a page holds, nearly all of it: the letters, digits and signs of ASCII, and line breaks.
+PLAIN_LETTERS: Final = bytes(range(0x20, 0x7F)) + b"\n"
 
 #: Measurements that speak of the muscle; all others speak of bones and spaces.
 MUSCLE_PREFIX: Final = "quadratus_femoris_"
@@ -94,6 +112,7 @@ class CutoffRow(NamedTuple):
 
     flag: ProfileFlag
     space: str
+    cutoff: str
     cells: tuple[Chip, ...]
 
 
@@ -130,32 +149,39 @@ class PairView(NamedTuple):
         return bool(self.rows or self.not_measured)
 
 
-def render(report: Report, study: Study, open_volume: OpenVolume) -> bytes:
-    """Return the page; the slices it shows are opened with ``open_volume``."""
+def render(
+    report: Report, study: Study, open_volume: OpenVolume, words: Words | None = None
+) -> bytes:
+    """Return the page; the slices it shows are opened with ``open_volume``.
+
+    ``words`` are those of the report's language where it is of a site's own file.
+    """
     from ifi_mri.reports import figures, secondary_figures, signal_figures
 
+    words = words or words_of(report)
     drawn = [
-        room.draw(report, study, open_volume)
+        room.draw(report, study, open_volume, words)
         for room in (figures, signal_figures, secondary_figures)
     ]
     sides = tuple(
-        _side(report, side, tuple(figure for part in drawn for figure in part.on(side)))
-        for side in words.SIDES_AS_SHOWN
+        _side(report, side, tuple(figure for part in drawn for figure in part.on(side)), words)
+        for side in SIDES_AS_SHOWN
     )
     return page(
         "report.html.j2",
+        words=words,
         report=report,
         printed_case_id=NOT_PLAIN.sub("-", report.case_id),
         sides=sides,
         sides_in_order=sorted(sides, key=lambda view: not view.is_measured),
         both_measured=all(view.is_measured for view in sides),
-        pair=_pair(report),
-        glance=_glance(report),
-        cutoffs=_cutoffs(report),
+        pair=_pair(report, words),
+        glance=_glance(report, words),
+        cutoffs=_cutoffs(report, words),
         citations=_citations(report.profiles),
         picture_notes=list(dict.fromkeys(note for part in drawn for note in part.notes)),
-        general_cautions=words.cautions_on(report, None),
-        technique=[(choice, _technique(choice.series)) for choice in report.series],
+        general_cautions=cautions_on(report, None),
+        technique=[(choice, _technique(choice.series, words)) for choice in report.series],
     )
 
 
@@ -164,15 +190,26 @@ def render_error(facts: Sequence[tuple[str, str]], message: str, advice: Sequenc
     return page("error.html.j2", facts=facts, message=message, advice=advice)
 
 
-def page(template: str, **content: Any) -> bytes:
+def page(template: str, words: Words = IN_ENGLISH, **content: Any) -> bytes:
     """Return a page of this folder's templates filled with content, UTF-8."""
-    text = _environment().get_template(template).render(words=words, **content)
-    return text.encode(errors="replace")
+    return _encoded(_environment().get_template(template).render(words=words, **content))
+
+
+def _encoded(page: str) -> bytes:
+    """Return a page with what HTML allows: line breaks and what can be seen.  Anything else is
+    looked for once, in the few letters beyond ASCII, instead of in each of two thousand values."""
+    content = page.encode(errors="surrogatepass")
+    rare = content.translate(None, PLAIN_LETTERS).decode(errors="surrogatepass")
+    if rare.replace(NBSP, "").isprintable():
+        return content
+    return "\n".join(map(printable, page.split("\n"))).encode()
 
 
 @cache
 def _environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from ifi_mri.reports.picture_svg import panel
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -181,23 +218,11 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        finalize=_printable,
     )
-    environment.filters["mm"] = _coordinate
-    environment.filters["sentence"] = words.sentence
-    environment.filters["title_of"] = words.title
+    environment.globals["panel"] = panel
+    environment.globals["short_titles"] = SHORT_TITLES
+    environment.filters["sentence"] = sentence
     return environment
-
-
-def _printable(value: Any) -> Any:
-    """Return text that HTML allows; markup and numbers as they are."""
-    return words.printable(value) if type(value) is str else value
-
-
-def _coordinate(value: float) -> str:
-    from ifi_mri.reports.pictures import number
-
-    return number(value)
 
 
 # --- at a glance --------------------------------------------------------------------------------
@@ -210,142 +235,155 @@ class Glance(NamedTuple):
     cells: tuple[tuple[str, str, Chip], ...]
 
 
-def _glance(report: Report) -> list[Glance]:
-    names = dict.fromkeys(f.name for f in report.findings if not words.nobody_asked(f))
+def _glance(report: Report, words: Words) -> list[Glance]:
+    names = dict.fromkeys(f.name for f in report.findings if not nobody_asked(f))
     return [
         Glance(
-            words.FINDING_TITLES[name],
-            tuple(_glance_cell(report, name, side) for side in words.SIDES_AS_SHOWN),
+            words.finding_title(name),
+            tuple(_glance_cell(report, name, side, words) for side in SIDES_AS_SHOWN),
         )
         for name in names
     ]
 
 
-def _glance_cell(report: Report, name: FindingName, side: Side) -> tuple[str, str, Chip]:
+def _glance_cell(
+    report: Report, name: FindingName, side: Side, words: Words
+) -> tuple[str, str, Chip]:
     finding = report.finding(name, side)
     if finding is None:
-        return "", "", Chip("unknown", "Not assessed")
-    judged = (key for key, value in words.JUDGED_BY.items() if value is name)
+        return "", "", Chip("unknown", words("page.not_assessed"))
+    judged = (key for key, value in JUDGED_BY.items() if value is name)
     measured = [m for key in judged if (m := report.measured(key, side))]
     if measured:
-        return words.value_of(measured[0]), "", _chip(finding)
-    return *_grades(finding), _chip(finding)
+        return words.value_of(measured[0]), "", _chip(finding, words)
+    return *_grades(finding, words), _chip(finding, words)
 
 
-def _chip(finding: Finding) -> Chip:
-    return Chip(CHIP_KINDS[finding.status], words.sentence(words.status_of(finding))[:-1])
+def _chip(finding: Finding, words: Words) -> Chip:
+    return Chip(CHIP_KINDS[finding.status], sentence(words.status_of(finding))[:-1])
 
 
-def _grades(finding: Finding) -> tuple[str, str]:
+def _grades(finding: Finding, words: Words) -> tuple[str, str]:
     """Return the measured grade and the reader's own, each empty where there is none."""
-    measured = f"grade {finding.grade}" if finding.grade is not None else ""
-    reader = f"reader: grade {finding.reader_grade}" if finding.reader_grade is not None else ""
+    measured, reader = (
+        words(message, grade=grade) if grade is not None else ""
+        for message, grade in (
+            ("report.grade", finding.grade),
+            ("page.reader_grade", finding.reader_grade),
+        )
+    )
     return measured, reader
 
 
 # --- one side -----------------------------------------------------------------------------------
 
 
-def _side(report: Report, side: Side, drawn: "tuple[Figure, ...]") -> SideView:
-    results = words.results_on(report, side)
+def _side(report: Report, side: Side, drawn: "tuple[Figure, ...]", words: Words) -> SideView:
+    results = results_on(report, side)
     measured = [result for result in results if isinstance(result, Measurement)]
     return SideView(
         side=side,
         summary=report.summary.on(side),
-        spaces=tuple(_row(report, m) for m in measured if not _is_of_muscle(m.name)),
-        muscle=tuple(_muscle_rows(report, side, measured)),
-        not_measured=_not_measured(results),
+        spaces=tuple(_row(report, m, words) for m in measured if not _is_of_muscle(m.name)),
+        muscle=tuple(_muscle_rows(report, side, measured, words)),
+        not_measured=_not_measured(results, words),
         unmarked=words.unmarked(results),
-        reasons=tuple(_reasons(report, side)),
-        slices=tuple(_slice_tables(measured)),
-        budgets=tuple(_budget(m) for m in measured if m.name in words.JUDGED_BY and m.sources),
-        signal=signal_rows(report, side),
+        reasons=tuple(_reasons(report, side, words)),
+        slices=tuple(_slice_tables(measured, words)),
+        budgets=tuple(_budget(m, words) for m in measured if m.name in JUDGED_BY and m.sources),
+        signal=signal_rows(report, side, words),
         figures=drawn,
-        cautions=words.cautions_on(report, side),
+        cautions=cautions_on(report, side),
     )
 
 
 def _is_of_muscle(name: MeasurementName) -> bool:
-    return name not in words.JUDGED_BY and name.startswith(MUSCLE_PREFIX)
+    return name not in JUDGED_BY and name.startswith(MUSCLE_PREFIX)
 
 
-def _row(report: Report, measurement: Measurement) -> Row:
-    name = words.JUDGED_BY.get(measurement.name)
+def _row(report: Report, measurement: Measurement, words: Words) -> Row:
+    name = JUDGED_BY.get(measurement.name)
     finding = report.finding(name, measurement.side) if name and measurement.side else None
     has_cutoff = finding is not None and finding.cutoff is not None
     return Row(
         title=words.title(measurement.name),
         value=words.value_of(measurement),
         beside=words.interval_of(measurement),
-        cutoff=f"≤ {printed(finding.cutoff, 'mm')} mm" if finding and finding.cutoff else "",
+        cutoff=_at_most(finding.cutoff, words) if finding and finding.cutoff else "",
         profile=(finding.profile or "") if finding and has_cutoff else "",
-        chip=_chip(finding) if finding else None,
+        chip=_chip(finding, words) if finding else None,
         note=words.definition_of(measurement),
     )
 
 
-def _muscle_rows(report: Report, side: Side, measured: Iterable[Measurement]) -> Iterable[Row]:
+def _at_most(cutoff: float, words: Words) -> str:
+    return words.number(f"≤ {printed(cutoff, 'mm')} mm")
+
+
+def _muscle_rows(
+    report: Report, side: Side, measured: Iterable[Measurement], words: Words
+) -> Iterable[Row]:
     """Return the findings on the muscle, then the numbers they rest on."""
-    for name in words.MUSCLE_FINDINGS:
+    for name in MUSCLE_FINDINGS:
         finding = report.finding(name, side)
-        if finding is None or words.nobody_asked(finding):
+        if finding is None or nobody_asked(finding):
             continue
-        measured_grade, reader_grade = _grades(finding)
+        measured_grade, reader_grade = _grades(finding, words)
         yield Row(
-            title=words.FINDING_TITLES[finding.name],
+            title=words.finding_title(finding.name),
             value=measured_grade,
             beside=reader_grade,
-            chip=_chip(finding),
+            chip=_chip(finding, words),
         )
     for measurement in measured:
         if _is_of_muscle(measurement.name):
-            yield _row(report, measurement)._replace(is_part=True)
+            yield _row(report, measurement, words)._replace(is_part=True)
 
 
 def _not_measured(
-    results: Iterable[Measurement | NotMeasured],
+    results: Iterable[Measurement | NotMeasured], words: Words
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return each reason with the measurements that it prevented."""
-    return tuple(words.reasons_by_measurement(results).items())
+    by_reason = words.reasons_by_measurement(results)
+    return tuple((words.said(reason), names) for reason, names in by_reason.items())
 
 
-def _pair(report: Report) -> PairView:
-    results = words.results_on(report, None)
+def _pair(report: Report, words: Words) -> PairView:
+    results = results_on(report, None)
     measured = [result for result in results if isinstance(result, Measurement)]
-    return PairView(tuple(_row(report, m) for m in measured), _not_measured(results))
+    return PairView(tuple(_row(report, m, words) for m in measured), _not_measured(results, words))
 
 
-def _reasons(report: Report, side: Side) -> Iterable[tuple[str, str]]:
+def _reasons(report: Report, side: Side, words: Words) -> Iterable[tuple[str, str]]:
     """Return why each finding stands as it does."""
     for finding in report.findings:
-        if finding.side is not side or words.nobody_asked(finding):
+        if finding.side is not side or nobody_asked(finding):
             continue
-        text = words.sentence(finding.because)
+        text = words.said(finding.because)
         if finding.probability is not None:
-            text += (
-                " Chance that the true width is at or below the cut-off, from the uncertainty of "
-                f"the reading alone: {words.chance(finding.probability)}."
-            )
-        yield words.FINDING_TITLES[finding.name], text
+            text += f" {words('report.chance', chance=words.chance(finding.probability))}"
+        yield words.finding_title(finding.name), text
 
 
-def _budget(measurement: Measurement) -> BudgetTable:
-    rows = [(s.name, words.sd_of(s.sd), words.sd_of(s.bias)) for s in measurement.sources]
-    whole = "together", words.sd_of(measurement.sd), words.sd_of(measurement.bias)
+def _budget(measurement: Measurement, words: Words) -> BudgetTable:
+    rows = [
+        (words.clause(s.name), words.sd_of(s.sd), words.sd_of(s.bias)) for s in measurement.sources
+    ]
+    whole = words("page.together"), words.sd_of(measurement.sd), words.sd_of(measurement.bias)
     return BudgetTable(words.short_title(measurement.name), (*rows, whole))
 
 
-def _slice_tables(measured: Iterable[Measurement]) -> Iterable[SliceTable]:
+def _slice_tables(measured: Iterable[Measurement], words: Words) -> Iterable[SliceTable]:
     """Return one table for each series that was searched on several slices."""
     by_series: dict[str | None, list[Measurement]] = {}
     for measurement in measured:
-        if len(measurement.per_slice) > 1 and measurement.name in words.SHORT_TITLES:
+        if len(measurement.per_slice) > 1 and measurement.name in SHORT_TITLES:
             by_series.setdefault(measurement.series_uid, []).append(measurement)
     for measurements in by_series.values():
-        yield _slice_table(measurements)
+        yield _slice_table(measurements, words)
 
 
-def _slice_table(measurements: Sequence[Measurement]) -> SliceTable:
+def _slice_table(measurements: Sequence[Measurement], words: Words) -> SliceTable:
     values: dict[tuple[float, int | None], dict[str, str]] = {}
     for m in measurements:
         for value in m.per_slice:
@@ -356,7 +394,7 @@ def _slice_table(measurements: Sequence[Measurement]) -> SliceTable:
         tuple(words.short_title(m.name) for m in measurements),
         tuple(
             (
-                f"{position:.1f} mm",
+                words.number(f"{position:.1f} mm"),
                 "" if number is None else str(number),
                 tuple(cells.get(m.name, "") for m in measurements),
             )
@@ -368,7 +406,7 @@ def _slice_table(measurements: Sequence[Measurement]) -> SliceTable:
 # --- cut-offs and technique ---------------------------------------------------------------------
 
 
-def _cutoffs(report: Report) -> list[CutoffRow]:
+def _cutoffs(report: Report, words: Words) -> list[CutoffRow]:
     """Return every published cut-off against both sides, the chosen profile first."""
     rows: dict[tuple[str, FindingName], dict[Side, ProfileFlag]] = {}
     for flag in report.profiles:
@@ -377,19 +415,21 @@ def _cutoffs(report: Report) -> list[CutoffRow]:
     return [
         CutoffRow(
             flag=next(iter(flags.values())),
-            space=words.FINDING_TITLES[name],
-            cells=tuple(_flag_chip(flags.get(side)) for side in words.SIDES_AS_SHOWN),
+            space=words.finding_title(name),
+            cutoff=_at_most(next(iter(flags.values())).cutoff, words),
+            cells=tuple(_flag_chip(flags.get(side), words) for side in SIDES_AS_SHOWN),
         )
         for (_, name), flags in ordered
     ]
 
 
-def _flag_chip(flag: ProfileFlag | None) -> Chip:
+def _flag_chip(flag: ProfileFlag | None, words: Words) -> Chip:
     if flag is None:
-        return Chip("unknown", "Not applied")
+        return Chip("unknown", words("page.flag.none"))
     if flag.at_or_below_cutoff is None:
-        return Chip("unknown", "Not measured")
-    return Chip("present", "At or below") if flag.at_or_below_cutoff else Chip("absent", "Above")
+        return Chip("unknown", words("page.flag.unmeasured"))
+    kind, message = ("present", "below") if flag.at_or_below_cutoff else ("absent", "above")
+    return Chip(kind, words(f"page.flag.{message}"))
 
 
 def _citations(flags: Iterable[ProfileFlag]) -> list[tuple[str, str, bool]]:
@@ -397,29 +437,32 @@ def _citations(flags: Iterable[ProfileFlag]) -> list[tuple[str, str, bool]]:
     return list(dict.fromkeys((flag.profile, flag.citation, flag.verified) for flag in flags))
 
 
-def _technique(series: Series | None) -> list[tuple[str, str]]:
+def _technique(series: Series | None, words: Words) -> list[tuple[str, str]]:
     if series is None:
         return []
     field = series.field_strength_t
+    strength = words.number(f"{field:g} T") if field is not None else words("series.not_recorded")
     rows = [
-        ("Series", series.label),
-        ("Geometry", f"{_plane(series)}; {words.resolution_of(series)}"),
-        ("Timing", words.timings_of(series)),
-        ("Fat suppression", series.fat_suppression or "no evidence of it"),
-        ("Field strength", f"{field:g} T" if field is not None else "not recorded"),
-        ("Scanner", " ".join([series.manufacturer, series.manufacturer_model]).strip()),
-        ("Series UID", series.series_uid),
+        ("page.series", series.label),
+        ("page.geometry", f"{_plane(series, words)}; {words.resolution_of(series)}"),
+        ("page.timing", words.timings_of(series)),
+        ("page.fat_suppression", series.fat_suppression or words("page.no_suppression")),
+        ("page.field_strength", strength),
+        ("page.scanner", " ".join([series.manufacturer, series.manufacturer_model]).strip()),
+        ("page.series_uid", series.series_uid),
     ]
-    return [(name, value) for name, value in rows if value]
+    return [(words(message), value) for message, value in rows if value]
 
 
-def _plane(series: Series) -> str:
+def _plane(series: Series, words: Words) -> str:
     from ifi_mri import geometry
 
     if series.grid is None:
-        return "no regular stack"
-    n_slices, n_rows, n_columns = series.grid.shape
+        return words("page.no_stack")
+    slices, rows, columns = series.grid.shape
     tilt = geometry.tilt_from_axial_deg(series.grid.affine)
-    plane = geometry.plane_name(series.grid.affine)
-    tilted = f", {tilt:.0f}° from axial" if plane == "axial" and tilt >= 1 else ""
-    return f"{plane}{tilted}, {n_slices} slices of {n_rows} x {n_columns}"
+    name = geometry.plane_name(series.grid.affine)
+    plane = words(f"page.plane.{name}")
+    if name == "axial" and tilt >= 1:
+        plane += words("page.tilt", degrees=f"{tilt:.0f}")
+    return words("page.stack", plane=plane, slices=slices, rows=rows, columns=columns)

@@ -5,17 +5,17 @@ The keys stand in `ifi_mri.reports.json_keys`; `schema` publishes them as JSON S
 """
 
 import json
-from functools import lru_cache
-from itertools import chain
-from json.encoder import encode_basestring
+from collections.abc import Callable
 from typing import Any, Final
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from ifi_mri.config import describe
 from ifi_mri.errors import ReportError
 from ifi_mri.model import OpenVolume, Report, Study
 from ifi_mri.reports.json_keys import ReportKeys
+from ifi_mri.reports.json_nouns import Keys
 from ifi_mri.reports.json_versions import migrated
 
 NAME: Final = "json"
@@ -23,11 +23,8 @@ FILE_NAME: Final = "report.json"
 
 SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
-_string = encode_basestring
-_NAMES: Final = {None: "null", True: "true", False: "false"}
-
-#: Lists and objects that fit on a line of this many characters stay on one line.
-LINE_LENGTH: Final = 100
+#: Length of the margin (a line break and a blank for each level) of the report's own lists.
+OUTERMOST: Final = 2
 
 
 def render(report: Report, study: Study, open_volume: OpenVolume) -> bytes:  # noqa: ARG001
@@ -45,7 +42,10 @@ def render(report: Report, study: Study, open_volume: OpenVolume) -> bytes:  # n
             f"the report of case {report.case_id} cannot be written as JSON: {_first(problem)}. "
             "This is a fault in the software; please report it."
         ) from problem
-    return (_laid_out(keys.model_dump(mode="json")) + "\n").encode(errors="replace")
+    try:
+        return _laid_out(keys) + b"\n"
+    except PydanticSerializationError:
+        return _laid_out(keys, line=_forgiving_line) + b"\n"
 
 
 def read(content: bytes) -> Report:
@@ -92,45 +92,32 @@ def _first(problem: ValidationError) -> str:
     return f"{key}: {found['msg']}"
 
 
-@lru_cache(1024)
-def points_line(points: tuple[tuple[float, ...], ...]) -> str:
-    """Return points as JSON on one line: numbers, with nothing but brackets between points.  The
-    same outline stands with several numbers, so it is written out once."""
-    return json.dumps(points)
-
-
-def _is_of_points(value: list[Any]) -> bool:
-    """Return whether a list holds nothing but points; most of a report are such lists."""
-    return (
-        set(map(type, value)) == {list}
-        and set(map(len, value)) == {3}
-        and set(map(type, chain.from_iterable(value))) == {float}
-    )
-
-
-def _laid_out(value: Any, indent: int = 0) -> str:
-    """Return JSON with short lists and objects on one line, so that a point is one line too."""
-    if isinstance(value, dict):
-        parts = [f"{_string(key)}: {_laid_out(item, indent + 1)}" for key, item in value.items()]
-        opening, closing = "{}"
-    elif isinstance(value, list) and _is_of_points(value):
-        margin = "\n" + " " * (indent + 1)
-        line = points_line(tuple(map(tuple, value)))
-        if len(line) + indent <= LINE_LENGTH:
-            return line
-        points = line[1:-1].replace("], [", f"],{margin}[")
-        return f"[{margin}{points}\n{' ' * indent}]"
-    elif isinstance(value, list):
-        parts = [  # numbers are most of a report: without a call for each
-            repr(item) if type(item) is float else _laid_out(item, indent + 1) for item in value
+def _laid_out(value: Any, margin: bytes = b"\n", line: Callable[[Any], bytes] = to_json) -> bytes:
+    """Return a value as JSON in lines: a line for every key of an object and for every text or
+    object of a list; objects of a list within a list, points and other numbers stay on one."""
+    inner = margin + b" "
+    if type(value) is not tuple:
+        parts = [
+            b'"%b": %b'
+            % (
+                name.encode(),
+                _laid_out(item, inner, line)
+                if type(item) is tuple or isinstance(item, Keys)
+                else line(item),
+            )
+            for name, item in value
         ]
-        opening, closing = "[]"
-    elif isinstance(value, str):
-        return _string(value)
+        return b"{%b%b%b}" % (inner, (b"," + inner).join(parts), margin)
+    first = value[0] if value else None
+    if isinstance(first, Keys) and len(margin) <= OUTERMOST:
+        parts = [_laid_out(item, inner, line) for item in value]
+    elif isinstance(first, Keys) or type(first) is str:
+        parts = [line(item) for item in value]
     else:
-        return repr(value) if type(value) in (int, float) else _NAMES[value]
-    line = f"{opening}{', '.join(parts)}{closing}"
-    if len(line) + indent <= LINE_LENGTH and "\n" not in line:
-        return line
-    margin = "\n" + " " * (indent + 1)
-    return f"{opening}{margin}{f',{margin}'.join(parts)}\n{' ' * indent}{closing}"
+        return line(value)
+    return b"[%b%b%b]" % (inner, (b"," + inner).join(parts), margin)
+
+
+def _forgiving_line(value: Any) -> bytes:
+    """Return a value as JSON on one line; signs of a file name that are no text become ``?``."""
+    return json.dumps(to_jsonable_python(value), ensure_ascii=False).encode(errors="replace")

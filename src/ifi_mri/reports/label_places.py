@@ -47,20 +47,24 @@ class Box(NamedTuple):
 
     def holds(self, other: "Box") -> bool:
         """Return whether another rectangle lies within this one."""
+        left, top, width, height = self
+        other_left, other_top, other_width, other_height = other
         return (
-            other.left >= self.left
-            and other.right <= self.right
-            and other.top >= self.top
-            and other.bottom <= self.bottom
+            other_left >= left
+            and other_left + other_width <= left + width
+            and other_top >= top
+            and other_top + other_height <= top + height
         )
 
     def overlaps(self, other: "Box") -> bool:
         """Return whether two rectangles share any area."""
+        left, top, width, height = self
+        other_left, other_top, other_width, other_height = other
         return (
-            self.left < other.right
-            and other.left < self.right
-            and self.top < other.bottom
-            and other.top < self.bottom
+            left < other_left + other_width
+            and other_left < left + width
+            and top < other_top + other_height
+            and other_top < top + height
         )
 
     def crossed_by(self, segment: Segment) -> bool:
@@ -134,9 +138,9 @@ def _best(
     for order, box in enumerate(_candidates(label)):
         cost: float = order
         cost += 0 if picture.holds(box) else COST_OUTSIDE
-        cost += COST_HIDING * sum(box.overlaps(other) for other in occupied)
+        cost += COST_HIDING * sum(map(box.overlaps, occupied))
         if cost < lowest:
-            cost += COST_HIDING * sum(box.crossed_by(segment) for segment in segments)
+            cost += COST_HIDING * _n_crossing(box, segments)
         if cost < lowest:
             best, lowest = box, cost
         if lowest <= order + 1:
@@ -145,13 +149,27 @@ def _best(
     return Label(label.text, label.kind, *best.centre, label.size, best)
 
 
+def _n_crossing(box: Box, segments: Sequence[Segment]) -> int:
+    """Return how many segments enter a rectangle; most lie wholly to one side of it."""
+    left, top, right, bottom = box.left, box.top, box.right, box.bottom
+    near = (
+        segment
+        for segment in segments
+        if (segment[0] >= left or segment[2] >= left)
+        and (segment[0] <= right or segment[2] <= right)
+        and (segment[1] >= top or segment[3] >= top)
+        and (segment[1] <= bottom or segment[3] <= bottom)
+    )
+    return sum(map(box.crossed_by, near))
+
+
 def _candidates(label: Wanted) -> Iterator[Box]:
     """Return boxes around a point, near ones and those in the wanted direction first."""
-    at_point = text_box(label.text, label.x, label.y, label.size)
+    left, top, width, height = text_box(label.text, label.x, label.y, label.size)
     for gap in GAPS:
         for turn in range(N_DIRECTIONS):
             steps = (turn + 1) // 2 * (1 if turn % 2 else -1)
             angle = label.direction + steps * 2 * math.pi / N_DIRECTIONS
             dx, dy = math.cos(angle), math.sin(angle)
-            reach = gap * label.size + abs(dx) * at_point.width / 2 + abs(dy) * at_point.height / 2
-            yield at_point._replace(left=at_point.left + dx * reach, top=at_point.top + dy * reach)
+            reach = gap * label.size + abs(dx) * width / 2 + abs(dy) * height / 2
+            yield Box(left + dx * reach, top + dy * reach, width, height)

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from ifi_mri.errors import ReportError
 from ifi_mri.model import OpenVolume, Report, Study
-from ifi_mri.reports import html_page, words
+from ifi_mri.reports import html_page
 from ifi_mri.reports.html_tree import LEFT_OUT, Node, elements, text_of, tree_of
+from ifi_mri.reports.words import Words, printable, words_of
 
 NAME: Final = "pdf"
 FILE_NAME: Final = "report.pdf"
@@ -55,15 +56,19 @@ _DASHES: Final = re.compile(r"stroke-dasharray: ([\d.]+) ([\d.]+)(?=;)")
 _PX: Final = re.compile(r"([\d.]+)px")
 
 
-def render(report: Report, study: Study, open_volume: OpenVolume) -> bytes:
+def render(
+    report: Report, study: Study, open_volume: OpenVolume, words: Words | None = None
+) -> bytes:
     """Return the report as PDF; the slices it shows are opened with ``open_volume``.
+
+    ``words`` are those of the report's language where it is of a site's own file.
 
     Raises
     ------
     ReportError
         The report cannot be laid out.
     """
-    return render_from(html_page.render(report, study, open_volume), report)
+    return render_from(html_page.render(report, study, open_volume, words), report)
 
 
 def render_from(page_of_report: bytes, report: Report) -> bytes:
@@ -72,10 +77,11 @@ def render_from(page_of_report: bytes, report: Report) -> bytes:
 
     page = page_of_report.decode()
     body, pictures = tree_of(page)
+    words, case = words_of(report), printable(report.case_id)
     content = {
         "body": _plain(body, pictures, ""),
-        "case": words.printable(report.case_id),
-        "title": f"Ischiofemoral space, case {words.printable(report.case_id)}",
+        "foot": words("page.foot", case=case),
+        "title": words("page.title", case=case),
         "language": _language(page),
     }
     try:

@@ -5,7 +5,6 @@ coordinates (`ifi_mri.reports.view`), where one unit is one millimetre of the pa
 """
 
 import base64
-import io
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from ifi_mri.model import FloatArray, Volume
 from ifi_mri.reports.label_places import Box, Label, Segment, Wanted, place, text_box
+from ifi_mri.reports.png import png
 from ifi_mri.reports.view import View, view_of_slice
 
 #: Percentiles of a slice that are shown black and white.
@@ -28,9 +28,6 @@ WINDOW_STRIDE: Final = 3
 #: has to be body for the overview to keep it.
 BODY_GREY: Final = 30
 BODY_SHARE: Final = 0.04
-
-#: zlib level: higher ones save 2 % of the size for half as much time again.
-PNG_LEVEL: Final = 3
 
 #: An overview is shown at some 300 points; finer pixels than this many across are merged.
 OVERVIEW_PIXELS: Final = 360
@@ -186,8 +183,6 @@ def image_of(grey: GreySlice, box: Box, max_pixels: int | None = None) -> Image:
 
     With ``max_pixels`` squares of pixels are averaged until no more than that lie across.
     """
-    from PIL import Image as PillowImage
-
     height, width = grey.view.spacing_mm
     n_rows, n_columns = grey.pixels.shape
     top, bottom = _pixel_range(box.top / height, box.bottom / height, n_rows)
@@ -196,43 +191,49 @@ def image_of(grey: GreySlice, box: Box, max_pixels: int | None = None) -> Image:
     if max_pixels is not None:
         merged = max(1, math.ceil(max(bottom - top, right - left) / max_pixels))
         bottom, right = bottom - (bottom - top) % merged, right - (right - left) % merged
-    picture = PillowImage.fromarray(np.ascontiguousarray(grey.pixels[top:bottom, left:right]))
-    if merged > 1:
-        picture = picture.reduce(merged)
     return Image(
-        _data_uri(picture),
+        _data_uri(_merged(grey.pixels[top:bottom, left:right], merged)),
         Box(left * width, top * height, (right - left) * width, (bottom - top) * height),
     )
 
 
-def overlay_of(colours: npt.NDArray[np.uint8], view: View) -> Image | None:
+def overlay_of(
+    colours: npt.NDArray[np.uint8], view: View, first: tuple[int, int] = (0, 0)
+) -> Image | None:
     """Return what a map in colour (rows, columns and red, green, blue, opacity) covers as a PNG;
-    None where all of it is clear."""
-    from PIL import Image as PillowImage
-
-    shown = np.stack([view.displayed(colours[..., c]) for c in range(4)], axis=-1)
-    rows, columns = (np.flatnonzero(shown[..., 3].any(axis=axis)) for axis in (1, 0))
-    if len(rows) == 0:
+    None where all of it is clear.  ``first`` are row and column of the slice where it starts."""
+    box = _covered(colours[..., 3])
+    if box is None:
         return None
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    picture = PillowImage.fromarray(np.ascontiguousarray(shown[top:bottom, left:right]))
+    part = colours[box]
+    top, left = view.place_of((first[0] + box[0].start, first[1] + box[1].start), part.shape)
+    shown = view.displayed(part)
     height, width = view.spacing_mm
     return Image(
-        _data_uri(picture),
-        Box(
-            float(left) * width,
-            float(top) * height,
-            float(right - left) * width,
-            float(bottom - top) * height,
-        ),
+        _data_uri(shown),
+        Box(left * width, top * height, shown.shape[1] * width, shown.shape[0] * height),
     )
 
 
-def _data_uri(picture: Any) -> str:
-    """Return a Pillow picture as a PNG in a data URI."""
-    content = io.BytesIO()
-    picture.save(content, "PNG", compress_level=PNG_LEVEL)
-    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
+def _covered(mask: npt.NDArray[Any]) -> tuple[slice, slice] | None:
+    """Return the rows and columns that hold all pixels of a mask; None where there are none."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if len(rows) == 0:
+        return None
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _merged(pixels: npt.NDArray[np.uint8], n: int) -> npt.NDArray[np.uint8]:
+    """Return the means of squares of n x n pixels."""
+    if n == 1:
+        return pixels
+    from PIL import Image as PillowImage
+
+    return np.asarray(PillowImage.fromarray(np.ascontiguousarray(pixels)).reduce(n))
+
+
+def _data_uri(pixels: npt.NDArray[np.uint8]) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png(pixels)).decode()}"
 
 
 def _pixel_range(low: float, high: float, n: int) -> tuple[int, int]:
@@ -257,7 +258,7 @@ def line(kind: str, ends: FloatArray, type_mm: float) -> Line:
 
 def outline_path(kind: str, points: FloatArray, closed: bool) -> Path:
     """Return an outline in picture coordinates, shape (n, 2), as a path."""
-    steps = " ".join(f"{number(x)},{number(y)}" for x, y in points)
+    steps = " ".join([f"{number(x)},{number(y)}" for x, y in points.tolist()])
     return Path(kind, f"M{steps}{'Z' if closed else ''}")
 
 
@@ -265,20 +266,22 @@ def outline_segments(points: FloatArray, closed: bool) -> list[Segment]:
     """Return the segments of an outline in picture coordinates, shape (n, 2)."""
     following = np.roll(points, -1, axis=0) if closed else points[1:]
     return [
-        (float(x), float(y), float(x_end), float(y_end))
-        for (x, y), (x_end, y_end) in zip(points, following, strict=False)
+        (x, y, x_end, y_end)
+        for (x, y), (x_end, y_end) in zip(points.tolist(), following.tolist(), strict=False)
     ]
 
 
-def region_paths(kind: str, mask: npt.NDArray[np.bool_], view: View) -> tuple[Path, ...]:
-    """Return the pixels of a mask (rows and columns of the slice) as two paths: their area and its
-    border, both along the pixels' own edges; nothing for an empty mask."""
-    shown = view.displayed(mask)
-    rows, columns = (np.flatnonzero(shown.any(axis=axis)) for axis in (1, 0))
-    if len(rows) == 0:
+def region_paths(
+    kind: str, mask: npt.NDArray[np.bool_], view: View, first: tuple[int, int] = (0, 0)
+) -> tuple[Path, ...]:
+    """Return the pixels of a mask (rows and columns of the slice from ``first`` on) as two paths:
+    their area and its border, both along the pixels' own edges; nothing for an empty mask."""
+    box = _covered(mask)
+    if box is None:
         return ()
-    top, left = int(rows[0]), int(columns[0])
-    shown = shown[top : rows[-1] + 1, left : columns[-1] + 1]
+    part = mask[box]
+    top, left = view.place_of((first[0] + box[0].start, first[1] + box[1].start), part.shape)
+    shown = view.displayed(part)
     height, width = view.spacing_mm
     area = [
         f"M{number((left + first) * width)},{number((top + row) * height)}"

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from ifi_mri.model import FloatArray, Measurement, OpenVolume, Report, SliceValue, Study, Volume
-from ifi_mri.reports import pictures, words
+from ifi_mri.reports import pictures
 from ifi_mri.reports.figures import (
     DETAIL_MM,
     DETAIL_TYPE,
@@ -26,6 +26,7 @@ from ifi_mri.reports.figures import (
 )
 from ifi_mri.reports.label_places import Wanted
 from ifi_mri.reports.pictures import GreySlice
+from ifi_mri.reports.words import IN_ENGLISH, Words
 from ifi_mri.vocabulary import MeasurementName, Side
 
 
@@ -46,18 +47,21 @@ DRAWINGS: Final = {
 NEVER_ALONE: Final = MeasurementName.QUADRATUS_FEMORIS_AREA_MM2
 
 
-def draw(report: Report, study: Study, open_volume: OpenVolume) -> Figures:
+def draw(
+    report: Report, study: Study, open_volume: OpenVolume, words: Words = IN_ENGLISH
+) -> Figures:
     """Return a figure for each slice of each side that a secondary measurement was taken on."""
     measured = [m for m in report.measurements if m.name in DRAWINGS]
     sides = {m.side for m in measured if m.name is not NEVER_ALONE}
     shown = [m for m in measured if m.side in sides]
-    return figures_of(report, study, open_volume, [(shown, _figures)])
+    return figures_of(report, study, open_volume, [(shown, _figures)], words=words)
 
 
 def _figures(
     report: Report,  # noqa: ARG001 - all kinds of figure are made by the same call
     measurements: Sequence[Measurement],
     volume: Volume,
+    words: Words,
 ) -> list[Figure]:
     by_slice: dict[tuple[Side, int], list[tuple[Measurement, SliceValue]]] = {}
     for measurement in measurements:
@@ -65,13 +69,15 @@ def _figures(
             key = side_of(measurement), slice_index(volume, shown)
             by_slice.setdefault(key, []).append((measurement, shown))
     return [
-        _figure(pictures.grey_slice(volume, index), [m for m, _ in drawn], drawn[0][1])
+        _figure(pictures.grey_slice(volume, index), [m for m, _ in drawn], drawn[0][1], words)
         for (_, index), drawn in by_slice.items()
         if any(m.name is not NEVER_ALONE for m, _ in drawn)
     ]
 
 
-def _figure(grey: GreySlice, measurements: Sequence[Measurement], shown: SliceValue) -> Figure:
+def _figure(
+    grey: GreySlice, measurements: Sequence[Measurement], shown: SliceValue, words: Words
+) -> Figure:
     side = side_of(measurements[0])
     drawn = [(m, grey.view.to_picture(m.points_mm)) for m in measurements]
     everything = np.concatenate([points for _, points in drawn])
@@ -86,7 +92,11 @@ def _figure(grey: GreySlice, measurements: Sequence[Measurement], shown: SliceVa
             pictures.compose(
                 grey,
                 box,
-                title=f"{side.capitalize()} hip, axial slice at {shown.slice_position_mm:.1f} mm",
+                title=words(
+                    "figure.slice",
+                    hip=words(f"hip.{side}"),
+                    position=f"{shown.slice_position_mm:.1f}",
+                ),
                 description="; ".join(
                     f"{words.title(m.name)} {words.value_of(m)}" for m in measurements
                 ),
@@ -95,7 +105,7 @@ def _figure(grey: GreySlice, measurements: Sequence[Measurement], shown: SliceVa
                     pictures.outline_path(DRAWINGS[m.name].kind, points, DRAWINGS[m.name].closed)
                     for m, points in drawn
                 ],
-                wanted=[_label(m, points) for m, points in drawn],
+                wanted=[_label(m, points, words) for m, points in drawn],
                 obstacles=[
                     segment
                     for m, points in drawn
@@ -106,7 +116,7 @@ def _figure(grey: GreySlice, measurements: Sequence[Measurement], shown: SliceVa
     )
 
 
-def _label(measurement: Measurement, points: FloatArray) -> Wanted:
+def _label(measurement: Measurement, points: FloatArray, words: Words) -> Wanted:
     """Return the value beside the topmost point of what is drawn."""
     x, y = points[int(np.argmin(points[:, 1]))]
     kind = f"{DRAWINGS[measurement.name].kind} outline"

@@ -21,7 +21,7 @@ from ifi_mri.model import (
     Study,
     Volume,
 )
-from ifi_mri.reports import pictures, words
+from ifi_mri.reports import pictures
 from ifi_mri.reports.figures import (
     DETAIL_MM,
     SIGNAL_MARGIN_MM,
@@ -43,6 +43,7 @@ from ifi_mri.reports.signal_map import (
     nearest_slice,
     signal_map,
 )
+from ifi_mri.reports.words import IN_ENGLISH, LANDMARK_TAGS, Words
 from ifi_mri.vocabulary import LandmarkName, MeasurementName, Side
 
 #: The measurement that keeps what its picture needs.
@@ -64,10 +65,12 @@ VIRIDIS: Final = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (25
 OPACITY: Final = 0.8
 
 
-def draw(report: Report, study: Study, open_volume: OpenVolume) -> Figures:
+def draw(
+    report: Report, study: Study, open_volume: OpenVolume, words: Words = IN_ENGLISH
+) -> Figures:
     """Return a figure of the slice that each side's signal measurement shows."""
     signals = [m for m in report.measurements if m.name is SIGNAL]
-    return figures_of(report, study, open_volume, [(signals, _figures)], every_slice)
+    return figures_of(report, study, open_volume, [(signals, _figures)], every_slice, words)
 
 
 def every_slice(measurement: Measurement) -> Iterable[Point]:
@@ -75,15 +78,19 @@ def every_slice(measurement: Measurement) -> Iterable[Point]:
     return [point for value in measurement.per_slice for point in value.points_mm]
 
 
-def _figures(report: Report, measurements: Sequence[Measurement], volume: Volume) -> list[Figure]:
+def _figures(
+    report: Report, measurements: Sequence[Measurement], volume: Volume, words: Words
+) -> list[Figure]:
     return [
-        _figure(report, measurement, shown, volume)
+        _figure(report, measurement, shown, volume, words)
         for measurement in measurements
         if (shown := shown_slice(measurement))
     ]
 
 
-def _figure(report: Report, measurement: Measurement, shown: SliceValue, volume: Volume) -> Figure:
+def _figure(
+    report: Report, measurement: Measurement, shown: SliceValue, volume: Volume, words: Words
+) -> Figure:
     index, side = slice_index(volume, shown), side_of(measurement)
     marks = _regions(report, side)
     outlines = [
@@ -96,14 +103,13 @@ def _figure(report: Report, measurement: Measurement, shown: SliceValue, volume:
     indices = [slice_index(volume, value) for value in measurement.per_slice]
     found = signal_map(measurement, indices, marks, volume)
     grey = pictures.grey_slice(volume, index, _window(shown))
-    drawn = [
-        (words.LANDMARK_TAGS[mark.name], grey.view.to_picture(mark.points_mm)) for mark in outlines
-    ]
+    drawn = [(LANDMARK_TAGS[mark.name], grey.view.to_picture(mark.points_mm)) for mark in outlines]
     box = _box(grey, [points for _, points in drawn])
     image = pictures.image_of(grey, box)
     n_above = int(found.above(index).sum()) if found else 0
     n_pixels = int(found.slices[index].muscle.sum()) if found else 0
-    where = f"{side.capitalize()} hip, fluid-sensitive slice at {shown.slice_position_mm:.1f} mm"
+    position = f"{shown.slice_position_mm:.1f}"
+    where = words("figure.fluid_slice", hip=words(f"hip.{side}"), position=position)
     return Figure(
         kind="signal",
         side=side,
@@ -122,21 +128,16 @@ def _figure(report: Report, measurement: Measurement, shown: SliceValue, volume:
             pictures.compose(
                 grey,
                 box,
-                title=f"{where}, as acquired",
-                description="The slice without any drawing on it.",
+                title=words("figure.plain", where=where),
+                description=words("figure.plain.is"),
                 type_share=SIGNAL_TYPE,
                 image=image,
             ),
             pictures.compose(
                 grey,
                 box,
-                title=f"{where}, with the z-map",
-                description=(
-                    "Outlines of quadratus femoris (QF, solid) and of the reference muscle (REF, "
-                    "dashed), inside them in colour how many spreads of the reference each voxel "
-                    f"lies above its level; {n_above} of {n_pixels} muscle voxels lie above the "
-                    "threshold and are framed."
-                ),
+                title=words("figure.map", where=where),
+                description=words("figure.map.is", above=n_above, pixels=n_pixels),
                 type_share=SIGNAL_TYPE,
                 paths=[
                     *(_framed(found, index, grey) if found else ()),
@@ -163,18 +164,18 @@ def _regions(report: Report, side: Side) -> list[Landmark]:
 
 def _framed(found: SignalMap, index: int, grey: GreySlice) -> list[pictures.Path]:
     """Return the border of the voxels above the threshold; their area shows the map."""
-    paths = pictures.region_paths("above", found.above(index), grey.view)
+    paths = pictures.region_paths("above", found.above(index), grey.view, found.first)
     return [path for path in paths if path.is_line]
 
 
 def _overlay(found: SignalMap, index: int, grey: GreySlice) -> pictures.Image | None:
     """Return the z-map of muscle and reference in colour, clear everywhere else."""
     one = found.slices[index]
-    colours = np.zeros((*one.ratio.shape, 4), dtype=np.uint8)
     there = one.muscle | one.reference
+    colours = np.zeros((*there.shape, 4), dtype=np.uint8)
     colours[there, :3] = colours_of(found.z(index)[there])
     colours[there, 3] = round(255 * OPACITY)
-    return pictures.overlay_of(colours, grey.view)
+    return pictures.overlay_of(colours, grey.view, found.first)
 
 
 def colours_of(z: FloatArray) -> npt.NDArray[np.uint8]:

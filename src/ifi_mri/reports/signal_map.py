@@ -6,7 +6,7 @@ coil's field, the threshold - so that picture and histogram show exactly what wa
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,12 @@ from ifi_mri.signal.regions import moved
 from ifi_mri.vocabulary import LandmarkName
 
 BoolArray = npt.NDArray[np.bool_]
+Window: TypeAlias = tuple[slice, slice]
 
 
 @dataclass(frozen=True, eq=False)
 class SliceMap:
-    """One slice, arrays of its rows and columns.
+    """One slice, arrays of the rows and columns of the map's window.
 
     Attributes
     ----------
@@ -42,19 +43,27 @@ class SignalMap:
     """The compared slices by their index in the volume that was opened.
 
     ``spread`` is the robust standard deviation of the reference's ratio, ``threshold`` the ratio
-    above which a pixel counts as raised.
+    above which a pixel counts as raised.  ``window`` are the rows and columns that hold all
+    outlines: nothing is worked out beyond them.
     """
 
     slices: dict[int, SliceMap]
     spread: float
     threshold: float
+    window: Window
+
+    @property
+    def first(self) -> tuple[int, int]:
+        """Row and column of the window's first pixel."""
+        rows, columns = self.window
+        return rows.start, columns.start
 
     def z(self, index: int) -> FloatArray:
-        """Return how many spreads the pixels of a slice lie above the reference level."""
+        """Return how many spreads the window's pixels of a slice lie above the reference level."""
         return (self.slices[index].ratio - 1) / self.spread
 
     def above(self, index: int) -> BoolArray:
-        """Return the read pixels of quadratus femoris above the threshold on a slice."""
+        """Return the window's read pixels of quadratus femoris above the threshold on a slice."""
         one = self.slices[index]
         return one.muscle & (one.ratio > self.threshold)
 
@@ -89,25 +98,45 @@ def signal_map(
     spread, threshold = found.get("reference_spread"), found.get("threshold_ratio")
     if not _is_number(spread) or not _is_number(threshold):
         return None
-    shape = volume.voxels.shape[1:]
-    field = field_of(measurement.details)
-    even = np.ones(shape) if field is None else field.on(volume.affine, shape)
+    closed = [mark for mark in moved_as_measured(measurement, outlines) if mark.closed]
+    window = _window(closed, volume)
+    even = _field(measurement, window, volume)
     marks: dict[int, list[Landmark]] = {}
-    for mark in moved_as_measured(measurement, outlines):
-        if mark.closed:
-            marks.setdefault(nearest_slice(volume, mark), []).append(mark)
+    for mark in closed:
+        marks.setdefault(nearest_slice(volume, mark), []).append(mark)
     slices = {}
     for index, value in zip(indices, measurement.per_slice, strict=True):
         level, erosion = (dict(value.details).get(k) for k in ("reference_level", "erosion_pixels"))
         if not _is_number(level) or not isinstance(erosion, int):
             return None
         muscle, reference = (
-            _read(name, marks.get(index, ()), volume, erosion)
+            _read(name, marks.get(index, ()), window, volume, erosion)
             for name in (LandmarkName.QUADRATUS_FEMORIS, LandmarkName.REFERENCE_MUSCLE)
         )
-        ratio = volume.voxels[index].astype(np.float64) / even / level
+        ratio = volume.voxels[index][window].astype(np.float64) / even / level
         slices[index] = SliceMap(ratio, muscle, reference)
-    return SignalMap(slices, float(spread), float(threshold))
+    return SignalMap(slices, float(spread), float(threshold), window)
+
+
+def _window(marks: Sequence[Landmark], volume: Volume) -> Window:
+    """Return the rows and columns of a volume's slices that hold all landmarks."""
+    points = [point for mark in marks for point in mark.points_mm]
+    if not points:
+        return slice(0, 0), slice(0, 0)
+    places = geometry.patient_to_voxel(volume.affine, points)[:, 1:]
+    low = np.maximum(np.floor(places.min(axis=0)).astype(int), 0)
+    high = np.maximum(np.ceil(places.max(axis=0)).astype(int) + 1, low)
+    return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
+
+
+def _field(measurement: Measurement, window: Window, volume: Volume) -> FloatArray | float:
+    """Return the coil's field in a window; 1 where none was taken out."""
+    field = field_of(measurement.details)
+    if field is None:
+        return 1.0
+    affine = np.array(volume.affine, dtype=np.float64)
+    affine[:3, 3] = geometry.voxel_to_patient(affine, (0, *(part.start for part in window)))
+    return field.on(affine, volume.voxels[0][window].shape)
 
 
 def moved_as_measured(
@@ -119,13 +148,16 @@ def moved_as_measured(
     return moved(outlines, step) if any(step) else tuple(outlines)
 
 
-def _read(name: LandmarkName, marks: Iterable[Landmark], volume: Volume, erosion: int) -> BoolArray:
+def _read(
+    name: LandmarkName, marks: Iterable[Landmark], window: Window, volume: Volume, erosion: int
+) -> BoolArray:
     """Return the pixels of a structure without the outermost ones, as they were read, from the
     outlines on one slice."""
-    whole = np.zeros(volume.voxels.shape[1:], dtype=np.bool_)
+    shape = volume.voxels.shape[1:]
+    whole = np.zeros(volume.voxels[0][window].shape, dtype=np.bool_)
     for mark in marks:
         if mark.name is name:
-            whole |= geometry.pixels_inside(mark.points_mm, volume.affine, whole.shape)
+            whole |= geometry.pixels_inside(mark.points_mm, volume.affine, shape)[window]
     return geometry.eroded(whole, erosion)
 
 

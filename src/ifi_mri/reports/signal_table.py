@@ -8,28 +8,35 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from ifi_mri.model import Report
+from ifi_mri.reports.words import IN_ENGLISH, Words
 from ifi_mri.vocabulary import FindingName, MeasurementName, Side
 
 Details: TypeAlias = Mapping[str, float | int | str]
 
+#: A row: the message of its title, and its text.
+Row: TypeAlias = tuple[str, str]
 
 #: Rows that only a page with room for them shows.
-AT_LENGTH: Final = ("Voxels read", "Threshold", "Noise")
+AT_LENGTH: Final = ("signal.voxels", "signal.threshold", "signal.noise")
+
+#: Messages for the zones that `ifi_mri.signal.place` parts a muscle into.
+ZONES: Final = {
+    "throughout the muscle": "signal.place.throughout",
+    "belly at the narrowest place": "signal.zone.belly",
+    "distal myotendinous junction": "signal.zone.junction",
+    "elsewhere in the muscle": "signal.zone.elsewhere",
+}
 
 
 class SignalRow(NamedTuple):
-    """One thing that is said about the signal."""
+    """One thing that is said about the signal; brief ones belong to a short report, too."""
 
     title: str
     text: str
-
-    @property
-    def is_brief(self) -> bool:
-        """Whether it belongs to a short report, too."""
-        return self.title not in AT_LENGTH
+    is_brief: bool
 
 
-def signal_rows(report: Report, side: Side) -> tuple[SignalRow, ...]:
+def signal_rows(report: Report, side: Side, words: Words = IN_ENGLISH) -> tuple[SignalRow, ...]:
     """Return what stands beside the numbers of one side's signal; nothing where none was read."""
     read, found, beyond = (
         _details(report, side, name)
@@ -40,12 +47,14 @@ def signal_rows(report: Report, side: Side) -> tuple[SignalRow, ...]:
         )
     )
     rows = [
-        *_grade(report, side, found),
-        *_of_raised(found, beyond),
-        *_how(read, found),
-        *_between_series(read),
+        *_grade(report, side, found, words),
+        *_of_raised(found, beyond, words),
+        *_how(read, found, words),
+        *_between_series(read, words),
     ]
-    return tuple(SignalRow(title, text) for title, text in rows)
+    return tuple(
+        SignalRow(words(message), text, message not in AT_LENGTH) for message, text in rows
+    )
 
 
 def _details(report: Report, side: Side, name: MeasurementName) -> Details:
@@ -53,113 +62,124 @@ def _details(report: Report, side: Side, name: MeasurementName) -> Details:
     return dict(measurement.details) if measurement else {}
 
 
-def _grade(report: Report, side: Side, found: Details) -> Iterator[tuple[str, str]]:
+def _grade(report: Report, side: Side, found: Details, words: Words) -> Iterator[Row]:
     finding = report.finding(FindingName.QUADRATUS_FEMORIS_OEDEMA, side)
     if finding is None or finding.grade is None or "grade_probability" not in found:
         return
-    text = f"{finding.grade} of 3, by thresholds that are not validated"
+    parts = [words("signal.grade.is", grade=finding.grade)]
     low, high = found["grade_low"], found["grade_high"]
     if low != high:
-        text += f"; {low} to {high} within the 95 % interval"
-    yield "Measured grade", f"{text}; {_chance(float(found['grade_probability']))} that it is right"
+        parts.append(words("signal.grade.within", low=low, high=high))
+    chance = _chance(float(found["grade_probability"]))
+    parts.append(words("signal.grade.chance", chance=chance))
+    yield "signal.grade", "; ".join(parts)
     if finding.reader_grade is not None:
-        agrees = "the same" if finding.agrees_with_reader else "another"
-        yield "Reader's grade", f"{finding.reader_grade} of 3, {agrees} grade"
+        agrees = "same" if finding.agrees_with_reader else "other"
+        yield "signal.reader", words(f"signal.reader.{agrees}", grade=finding.reader_grade)
 
 
 def _chance(probability: float) -> str:
     return f"{min(99, max(1, round(100 * probability)))} %"
 
 
-def _of_raised(found: Details, beyond: Details) -> Iterator[tuple[str, str]]:
+def _of_raised(found: Details, beyond: Details, words: Words) -> Iterator[Row]:
     if "raised_ratio" in found:
-        yield "Raised region over reference", _interval(found, "raised_ratio", 2)
+        yield "signal.raised", _interval(found, "raised_ratio", 2, words)
     if found.get("zone") == "throughout the muscle":
-        yield "Place of the raised signal", "throughout the muscle"
+        yield "signal.place", words("signal.place.throughout")
     elif "zone" in found:
         level = float(found["level_above_space_mm"])
+        zone = str(found["zone"])
         yield (
-            "Centre of the raised signal",
-            f"{found['zone']}; {_interval(found, 'distance_from_space_mm', 1)} mm from the line of "
-            f"the ischiofemoral space, {abs(level):.1f} mm {'above' if level >= 0 else 'below'} it",
+            "signal.centre",
+            words(
+                f"signal.centre.{'above' if level >= 0 else 'below'}",
+                zone=words(ZONES[zone]) if zone in ZONES else zone,
+                distance=_interval(found, "distance_from_space_mm", 1, words),
+                level=f"{abs(level):.1f}",
+            ),
         )
     if "raised_ratio" in found and "spread_beyond_muscle" in beyond:
-        seen = beyond["spread_beyond_muscle"] == "yes"
-        yield "Beyond the muscle", "raised signal goes on there" if seen else "none seen"
+        seen = "yes" if beyond["spread_beyond_muscle"] == "yes" else "no"
+        yield "signal.beyond", words(f"signal.beyond.{seen}")
 
 
-def _how(read: Details, found: Details) -> Iterator[tuple[str, str]]:
+def _how(read: Details, found: Details, words: Words) -> Iterator[Row]:
     if "n_reference_pixels" in read:
         yield (
-            "Voxels read",
-            f"{read['n_pixels']} of the muscle, {read['n_reference_pixels']} of the reference, "
-            f"{_pixels(read['erosion_pixels'])} left out at every edge",
+            "signal.voxels",
+            words(
+                "signal.voxels.are",
+                muscle=read["n_pixels"],
+                reference=read["n_reference_pixels"],
+                pixels=words.counted("signal.pixels", int(read["erosion_pixels"])),
+            ),
         )
     if "threshold_ratio" in found:
         yield (
-            "Threshold",
-            f"{float(found['threshold_ratio']):.2f} times the reference; "
-            f"{_percent(found['fraction_above_threshold'])} of the voxels lie above, "
-            f"{_percent(found['chance_fraction'])} would by chance",
+            "signal.threshold",
+            words(
+                "signal.threshold.is",
+                ratio=f"{float(found['threshold_ratio']):.2f}",
+                above=words.number(_percent(found["fraction_above_threshold"])),
+                chance=words.number(_percent(found["chance_fraction"])),
+            ),
         )
     if "shading_applied" in read:
-        yield "Coil shading", _shading(read)
+        yield "signal.shading", _shading(read, words)
     if "snr" in read:
-        floor = read["noise_floor_subtracted"] == "yes"
-        yield (
-            "Noise",
-            f"signal of the reference {float(read['snr']):.0f} times the noise; noise floor "
-            + ("taken off" if floor else "too low to matter"),
-        )
+        floor = "subtracted" if read["noise_floor_subtracted"] == "yes" else "left"
+        yield "signal.noise", words(f"signal.noise.{floor}", snr=f"{float(read['snr']):.0f}")
 
 
-def _pixels(n: float | int | str) -> str:
-    return f"{n} pixel" if n == 1 else f"{n} pixels"
-
-
-def _shading(read: Details) -> str:
+def _shading(read: Details, words: Words) -> str:
     gain = 100 * (float(read["shading_gain"]) - 1)
     if read["shading_order"] == 0:
-        return "no field fitted"
-    field = (
-        f"field of order {read['shading_order']}, {gain:+.1f} % at the muscle against the "
-        f"reference (SD {100 * float(read['shading_gain_sd']):.1f} %)"
+        return words("signal.shading.none")
+    field = words(
+        "signal.shading.field",
+        order=read["shading_order"],
+        gain=words.number(f"{gain:+.1f}"),
+        sd=f"{100 * float(read['shading_gain_sd']):.1f}",
     )
     if read["shading_applied"] == "yes":
-        return f"{field}, taken out; the ratio without that is {float(read['plain_ratio']):.2f}"
-    return f"{field}, not worth its error and left; counted to the interval"
+        ratio = f"{float(read['plain_ratio']):.2f}"
+        return words("signal.shading.applied", field=field, ratio=ratio)
+    return words("signal.shading.left", field=field)
 
 
-def _between_series(read: Details) -> Iterator[tuple[str, str]]:
+def _between_series(read: Details, words: Words) -> Iterator[Row]:
     if "shift_x_mm" in read:
-        yield "Shift from anatomy to this series", _shift(read)
+        yield "signal.shift", _shift(read, words)
     if "fat_over_muscle" in read:
-        lost = read["fat_suppression_lost"] == "yes"
-        yield (
-            "Fat near the muscle",
-            f"{_interval(read, 'fat_over_muscle', 1)} times as bright as muscle: "
-            + ("suppression incomplete or lost" if lost else "suppressed"),
-        )
+        lost = "lost" if read["fat_suppression_lost"] == "yes" else "suppressed"
+        ratio = _interval(read, "fat_over_muscle", 1, words)
+        yield "signal.fat", words(f"signal.fat.{lost}", ratio=ratio)
 
 
-def _shift(read: Details) -> str:
+def _shift(read: Details, words: Words) -> str:
     if read["shift_beyond_search"] == "yes":
-        return "none found within 6 mm"
+        return words("signal.shift.beyond")
     left, back = float(read["shift_x_mm"]), float(read["shift_y_mm"])
     sds = (float(read[f"shift_{way}_sd_mm"]) for way in ("right", "down"))
-    told = "" if read["shift_significant"] == "yes" else ", not told from none"
-    applied = "outlines moved" if read["shift_applied"] == "yes" else "outlines not moved"
-    return (
-        f"{abs(left):.1f} mm {'left' if left >= 0 else 'right'}, {abs(back):.1f} mm to the "
-        f"{'back' if back >= 0 else 'front'} (SD {max(sds):.1f} mm){told}; {applied}"
+    across, along = ("left" if left >= 0 else "right"), ("back" if back >= 0 else "front")
+    moved = words(
+        "signal.shift.is",
+        across=words(f"signal.shift.{across}", mm=f"{abs(left):.1f}"),
+        along=words(f"signal.shift.{along}", mm=f"{abs(back):.1f}"),
+        sd=f"{max(sds):.1f}",
     )
+    if read["shift_significant"] != "yes":
+        moved += words("signal.shift.insignificant")
+    applied = "moved" if read["shift_applied"] == "yes" else "not_moved"
+    return f"{moved}; {words(f'signal.shift.{applied}')}"
 
 
-def _interval(found: Details, key: str, decimals: int) -> str:
+def _interval(found: Details, key: str, decimals: int, words: Words) -> str:
     value, low, high = (
         f"{float(found[name]):.{decimals}f}" for name in (key, f"{key}_low", f"{key}_high")
     )
-    return f"{value} ({low} to {high})"
+    return words("signal.about", value=value, low=low, high=high)
 
 
 def _percent(fraction: float | int | str) -> str:

@@ -9,9 +9,19 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ifi_mri.model import Finding, Measurement, NotMeasured, OpenVolume, Report, Series, Study
-from ifi_mri.reports import words
 from ifi_mri.reports.signal_table import signal_rows
-from ifi_mri.vocabulary import Side, printed, spoken
+from ifi_mri.reports.words import (
+    JUDGED_BY,
+    MUSCLE_FINDINGS,
+    SIDES_AS_SHOWN,
+    Words,
+    nobody_asked,
+    printable,
+    results_on,
+    sentence,
+    words_of,
+)
+from ifi_mri.vocabulary import Side, printed
 
 NAME: Final = "text"
 FILE_NAME: Final = "impression.txt"
@@ -42,41 +52,61 @@ ASCII: Final = str.maketrans(
 )
 
 
-def render(report: Report, study: Study, open_volume: OpenVolume) -> bytes:  # noqa: ARG001
-    """Return the report as plain text, UTF-8; ``study`` and ``open_volume`` are not looked at."""
-    return text_of(report).encode(errors="replace")
+def render(
+    report: Report,
+    study: Study,  # noqa: ARG001
+    open_volume: OpenVolume,  # noqa: ARG001
+    words: Words | None = None,
+) -> bytes:
+    """Return the report as plain text, UTF-8; ``study`` and ``open_volume`` are not looked at.
+
+    ``words`` are those of the report's language where it is of a site's own file.
+    """
+    return text_of(report, words).encode(errors="replace")
 
 
-def text_of(report: Report) -> str:
+def text_of(report: Report, words: Words | None = None) -> str:
     """Return the report as plain text."""
-    text = "\n".join(line.rstrip() for line in _lines(report))
+    text = "\n".join(line.rstrip() for line in _lines(report, words or words_of(report)))
     return f"{text.rstrip()}\n"
 
 
-def _lines(report: Report) -> Iterator[str]:
-    yield "ISCHIOFEMORAL AND QUADRATUS FEMORIS SPACES, HIP MRI"
+def _lines(report: Report, words: Words) -> Iterator[str]:
+    yield words("text.title").upper()
     yield from _wrapped(
-        f"Case {report.case_id}. Study of {report.study_date or 'unknown date'}. "
-        f"Patient: {words.person_of(report)}. Reader: {words.reader_of(report)}."
+        words(
+            "text.about",
+            case=report.case_id,
+            date=report.study_date or words("text.unknown_date"),
+            person=words.person_of(report),
+            reader=words.reader_of(report),
+        )
     )
-    yield from _section("IMPRESSION", _numbered(report.impression))
-    for side in words.SIDES_AS_SHOWN:
-        yield from _section(f"{side.value.upper()} HIP", _side(report, side))
-    yield from _section("BOTH SIDES", _pair(report))
-    yield from _section("TECHNIQUE", _technique(report))
+    yield from _section(words("report.impression"), _numbered(report.impression))
+    for side in SIDES_AS_SHOWN:
+        yield from _section(words(f"hip.{side}"), _side(report, side, words))
+    yield from _section(words("report.both_sides"), _pair(report, words))
+    yield from _section(words("report.technique"), _technique(report, words))
     cautions = [
-        f"{caution.side.capitalize()}: {caution.text}"
+        f"{words(f'side.{caution.side}')}: {words.clause(caution.text)}"
         if caution.side
-        else words.sentence(caution.text)
+        else words.said(caution.text)
         for caution in report.cautions
     ]
-    yield from _section("CAUTIONS", _bullets(cautions))
-    yield from _section("LIMITS", _bullets(report.summary.limits))
-    yield from _section("INTENDED USE", _wrapped(words.INTENDED_USE))
+    yield from _section(words("text.cautions"), _bullets(cautions))
+    yield from _section(words("text.limits"), _bullets(report.summary.limits))
+    yield from _section(words("text.intended_use"), _wrapped(words("report.use")))
     yield ""
     yield from _wrapped(
-        f"{report.software_name} {report.software_version}, profile {report.profile}, "
-        f"settings {report.config_digest[:12]}, report {report.report_uid}, {report.created_at}"
+        words(
+            "text.made",
+            software=report.software_name,
+            version=report.software_version,
+            profile=report.profile,
+            settings=report.config_digest[:12],
+            report=report.report_uid,
+            time=report.created_at,
+        )
     )
 
 
@@ -84,82 +114,88 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
     """Return a titled section, nothing where it would be empty."""
     content = list(lines)
     if content:
-        yield from ("", title, *content)
+        yield from ("", title.upper(), *content)
 
 
-def _side(report: Report, side: Side) -> Iterator[str]:
-    results = words.results_on(report, side)
+def _side(report: Report, side: Side, words: Words) -> Iterator[str]:
+    results = results_on(report, side)
     taken = [result for result in results if isinstance(result, Measurement)]
-    yield from _bullets(_measured(report, measurement) for measurement in taken)
-    yield from _not_measured(results)
+    yield from _bullets(_measured(report, measurement, words) for measurement in taken)
+    yield from _not_measured(results, words)
     if taken and (unmarked := words.unmarked(results)):
-        yield from _bullets([f"Not marked: {', '.join(unmarked)}."])
-    for name in words.MUSCLE_FINDINGS:
+        yield from _bullets([words("report.not_marked", names=", ".join(unmarked))])
+    for name in MUSCLE_FINDINGS:
         finding = report.finding(name, side)
-        if finding is not None and not words.nobody_asked(finding):
-            yield from _bullets([_graded(finding)])
-    rows = [row for row in signal_rows(report, side) if row.is_brief]
-    yield from _bullets(words.sentence(f"{row.title}: {row.text}") for row in rows)
+        if finding is not None and not nobody_asked(finding):
+            yield from _bullets([_graded(finding, words)])
+    rows = [row for row in signal_rows(report, side, words) if row.is_brief]
+    yield from _bullets(sentence(f"{row.title}: {row.text}") for row in rows)
     summary = report.summary.on(side)
     yield from _bullets(source.sentence for source in summary.competing)
     if summary.missing:
-        yield from _bullets([f"Not available: {' '.join(map(words.sentence, summary.missing))}"])
+        missing = " ".join(map(sentence, summary.missing))
+        yield from _bullets([words("text.missing", sentences=missing)])
 
 
-def _pair(report: Report) -> Iterator[str]:
+def _pair(report: Report, words: Words) -> Iterator[str]:
     """Return what belongs to both sides together; nothing is said of what needs an unmarked one."""
-    results = words.results_on(report, None)
+    results = results_on(report, None)
     taken = [result for result in results if isinstance(result, Measurement)]
-    yield from _bullets(_measured(report, measurement) for measurement in taken)
-    yield from _not_measured(results)
+    yield from _bullets(_measured(report, measurement, words) for measurement in taken)
+    yield from _not_measured(results, words)
 
 
-def _measured(report: Report, measurement: Measurement) -> str:
-    text = (
-        f"{words.title(measurement.name)}: {words.value_of(measurement)} "
-        f"(95 % interval {words.interval_of(measurement)}"
+def _measured(report: Report, measurement: Measurement, words: Words) -> str:
+    message = "text.measured.slices" if measurement.n_slices > 1 else "text.measured"
+    text = words(
+        message,
+        title=words.title(measurement.name),
+        value=words.value_of(measurement),
+        interval=words.interval_of(measurement),
+        number=measurement.n_slices,
     )
-    if measurement.n_slices > 1:
-        text += f"; {measurement.n_slices} slices"
-    text += ")"
     if definition := words.definition_of(measurement):
         text += f", {definition}"
-    name = words.JUDGED_BY.get(measurement.name)
+    name = JUDGED_BY.get(measurement.name)
     finding = report.finding(name, measurement.side) if name and measurement.side else None
     if finding is None:
         return f"{text}."
     text += f": {words.status_of(finding)}"
     if finding.cutoff is not None:
-        text += f" (cut-off {printed(finding.cutoff, 'mm')} mm, {finding.profile})"
+        cutoff = printed(finding.cutoff, "mm")
+        text += f" {words('text.cutoff', cutoff=cutoff, profile=finding.profile)}"
     return f"{text}."
 
 
-def _not_measured(results: list[Measurement | NotMeasured]) -> Iterator[str]:
+def _not_measured(results: list[Measurement | NotMeasured], words: Words) -> Iterator[str]:
     """Return what was not measured, measurements with one reason together."""
     for reason, names in words.reasons_by_measurement(results).items():
-        yield from _bullets([f"Not measured: {spoken(reason)} ({', '.join(names)})."])
+        said = words("text.not_measured", reason=words.clause(reason), names=", ".join(names))
+        yield from _bullets([said])
 
 
-def _graded(finding: Finding) -> str:
-    grades = [f"grade {finding.grade}"] if finding.grade is not None else []
+def _graded(finding: Finding, words: Words) -> str:
+    grades = [words("report.grade", grade=finding.grade)] if finding.grade is not None else []
     if finding.reader_grade is not None:
-        grades.append(f"reader's grade {finding.reader_grade}")
+        grades.append(words("text.reader_grade", grade=finding.reader_grade))
     status = ", ".join([words.status_of(finding), *grades])
-    title = words.FINDING_TITLES[finding.name]
-    return f"{title}: {status}. {words.sentence(finding.because)}"
+    return f"{words.finding_title(finding.name)}: {status}. {words.said(finding.because)}"
 
 
-def _technique(report: Report) -> Iterator[str]:
+def _technique(report: Report, words: Words) -> Iterator[str]:
     yield from _bullets(
-        f"{words.ROLE_TITLES[choice.role]}: {_series(choice.series)}" for choice in report.series
+        f"{words(f'role.{choice.role}')}: {_series(choice.series, words)}"
+        for choice in report.series
     )
     yield from _bullets([report.position.sentence])
 
 
-def _series(series: Series | None) -> str:
+def _series(series: Series | None, words: Words) -> str:
     if series is None:
-        return "none."
-    field = f", {series.field_strength_t:g} T" if series.field_strength_t is not None else ""
+        return words("text.no_series")
+    field = ""
+    if series.field_strength_t is not None:
+        field = f", {words.number(f'{series.field_strength_t:g}')} T"
     return f"{series.label}{field}, {words.resolution_of(series)}."
 
 
@@ -177,7 +213,7 @@ def _bullets(sentences: Iterable[str]) -> Iterator[str]:
 def _wrapped(text: str, first: str = "") -> list[str]:
     """Return a paragraph of at most 80 columns, its further lines under the first word."""
     return textwrap.wrap(
-        " ".join(words.printable(text).translate(ASCII).split()),
+        " ".join(printable(text).translate(ASCII).split()),
         WIDTH,
         initial_indent=first,
         subsequent_indent=" " * len(first),

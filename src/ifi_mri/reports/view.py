@@ -8,6 +8,7 @@ slice is as long on the picture as in the patient.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -64,10 +65,22 @@ class View:
         return self.shape[1] * self.spacing_mm[1], self.shape[0] * self.spacing_mm[0]
 
     def displayed(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return an array of the slice's rows and columns as the picture shows it."""
-        turned = pixels.T if self.transposed else pixels
+        """Return an array of the slice's rows and columns (and colours) as the picture shows it."""
+        turned = pixels.swapaxes(0, 1) if self.transposed else pixels
         upside_down, mirrored = self.flipped
         return turned[:: -1 if upside_down else 1, :: -1 if mirrored else 1]
+
+    def place_of(self, first: tuple[int, int], shape: tuple[int, ...]) -> tuple[int, int]:
+        """Return row and column of the picture where a part of the slice, which starts at ``first``
+        row and column and has so many, starts."""
+        starts, sizes = (first[::-1], shape[1::-1]) if self.transposed else (first, shape[:2])
+        row, column = (
+            whole - start - size if flipped else start
+            for whole, start, size, flipped in zip(
+                self.shape, starts, sizes, self.flipped, strict=True
+            )
+        )
+        return row, column
 
     def to_picture(self, points_mm: npt.ArrayLike) -> FloatArray:
         """Return picture coordinates in mm, shape (..., 2), of patient positions, seen along the
@@ -85,6 +98,10 @@ class View:
 
     def edge_letters(self) -> tuple[str, str, str, str]:
         """Return the letters of the left, right, upper and lower edge of the picture."""
+        return self._edge_letters
+
+    @cached_property
+    def _edge_letters(self) -> tuple[str, str, str, str]:  # the same on every panel of a slice
         corner, across, down = self.to_patient([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
         right, below = across - corner, down - corner
         return letters(-right), letters(right), letters(-below), letters(below)

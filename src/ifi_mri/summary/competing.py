@@ -8,8 +8,8 @@ only fits beside it is listed with it but raises nothing alone.
 from dataclasses import dataclass
 from typing import Final
 
+from ifi_mri.language.catalogue import Catalogue, listed, say
 from ifi_mri.model import ClinicalIntake, CompetingSource
-from ifi_mri.summary.catalogue import Catalogue, listed, say
 from ifi_mri.vocabulary import Answer, Side
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from ifi_mri.language.catalogue import ENGLISH, Catalogue, listed, say
+from ifi_mri.language.reasons import translated
 from ifi_mri.model import DiagnosticSummary, Finding, Measurement, NotMeasured, SideSummary
 from ifi_mri.summary.axes import (
     JUDGED_SPACES,
@@ -10,7 +12,6 @@ from ifi_mri.summary.axes import (
     finding_of,
     reader_disagrees,
 )
-from ifi_mri.summary.catalogue import ENGLISH, Catalogue, listed, say
 from ifi_mri.summary.muscle import fat_grade, grades
 from ifi_mri.summary.sides import STATEMENT
 from ifi_mri.vocabulary import FindingName, MeasurementName, Side, Status, printed, spoken
@@ -50,7 +51,7 @@ def _numbers(
     words: Catalogue,
 ) -> str:
     taken = {m.name: m for m in measurements if m.side is side}
-    reasons = {m.name: spoken(m.reason) for m in not_measured if m.side is side}
+    reasons = {m.name: spoken(translated(words, m.reason)) for m in not_measured if m.side is side}
     parts = list(_spaces(findings, taken, reasons, side, words))
     parts.append(_muscle(finding_of(findings, FindingName.QUADRATUS_FEMORIS_OEDEMA, side), words))
     fat = finding_of(findings, FindingName.QUADRATUS_FEMORIS_FATTY_INFILTRATION, side)

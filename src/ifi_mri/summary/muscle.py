@@ -8,9 +8,9 @@ to the chronic phase (project evidence document, section 5.1).  They are named, 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
+from ifi_mri.language.catalogue import Catalogue, say
 from ifi_mri.model import Finding, Measurement
 from ifi_mri.summary.axes import finding_of, muscle_axis, reader_disagrees
-from ifi_mri.summary.catalogue import Catalogue, say
 from ifi_mri.vocabulary import FindingName, MeasurementName, Side, Status, printed
 
 Measured: TypeAlias = Mapping[MeasurementName, Measurement]

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ifi_mri.config import CutoffProfile
+from ifi_mri.language.catalogue import ENGLISH, Catalogue, say
 from ifi_mri.model import ClinicalIntake, Measurement, Position
-from ifi_mri.summary.catalogue import ENGLISH, Catalogue, say
 from ifi_mri.vocabulary import (
     Answer,
     HipRotation,

@@ -9,6 +9,8 @@ makes it a question of secondary impingement.
 from collections.abc import Iterator, Sequence
 
 from ifi_mri.config import ADULT_FROM_YEARS
+from ifi_mri.language.catalogue import ENGLISH, LIMITS, Catalogue, listed, say
+from ifi_mri.language.reasons import translated
 from ifi_mri.model import (
     ClinicalIntake,
     DiagnosticSummary,
@@ -33,7 +35,6 @@ from ifi_mri.summary.axes import (
     space_axis,
     status_of,
 )
-from ifi_mri.summary.catalogue import ENGLISH, LIMITS, Catalogue, listed, say
 from ifi_mri.summary.competing import competing
 from ifi_mri.summary.muscle import Measured, muscle_context, muscle_sentence
 from ifi_mri.vocabulary import Answer, FindingName, HipRotation, MeasurementName, Side, Status
@@ -247,7 +248,7 @@ def _missing_from_images(
     for name, space in JUDGED_SPACES.items():
         called = say(words, f"space.{space}")
         if space in reasons:
-            reason = _clause(reasons[space])
+            reason = _clause(reasons[space], words)
             yield say(words, "missing.measurement", space=called, reason=reason)
         elif status_of(findings, name, side) is Status.NOT_ASSESSABLE:
             reason = _because(finding_of(findings, name, side), words)
@@ -255,7 +256,7 @@ def _missing_from_images(
     oedema = finding_of(findings, FindingName.QUADRATUS_FEMORIS_OEDEMA, side)
     unmeasured = [reasons[name] for name in SIGNAL if name in reasons]
     if unmeasured:
-        yield say(words, "missing.signal", reason=_clause(unmeasured[0]))
+        yield say(words, "missing.signal", reason=_clause(unmeasured[0], words))
     elif oedema is None or oedema.status is Status.NOT_ASSESSABLE:
         yield say(words, "missing.muscle", reason=_because(oedema, words))
     if oedema is None or oedema.reader_grade is None:
@@ -284,9 +285,9 @@ def _missing_from_intake(
 
 
 def _because(finding: Finding | None, words: Catalogue) -> str:
-    return _clause(finding.because) if finding else say(words, "missing.no_finding")
+    return _clause(finding.because, words) if finding else say(words, "missing.no_finding")
 
 
-def _clause(reason: str) -> str:
-    """Return a reason as it stands inside a sentence: without its full stop."""
-    return reason.strip().rstrip(".")
+def _clause(reason: str, words: Catalogue) -> str:
+    """Return a reason as it stands inside a sentence: in its language, without its full stop."""
+    return translated(words, reason).strip().rstrip(".")

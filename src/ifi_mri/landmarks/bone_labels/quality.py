@@ -19,6 +19,7 @@ from ifi_mri.landmarks.bone_labels.field import box_around, shifted
 from ifi_mri.landmarks.bone_labels.pieces import BonePiece, HipBones
 from ifi_mri.landmarks.bone_labels.proximal_femur import ProximalFemur
 from ifi_mri.landmarks.bone_labels.search import (
+    COARSE_MM,
     SEARCH_MM,
     SearchedSlices,
     SliceGap,
@@ -32,6 +33,9 @@ SOUND: Final = 0.5
 
 #: Below this nothing is proposed.
 LEAST_SCORE: Final = 0.15
+
+#: Where the score of coarse voxels would be 0, mm: beyond 3.5 mm no space from them is sound.
+NO_SCORE_MM: Final = 4.5
 
 #: Without a head the neck's direction is a guess: never sound.
 HEADLESS: Final = 0.45
@@ -101,14 +105,14 @@ def parts(
 ) -> tuple[QualityPart, ...]:
     """Return every part of the score of one side."""
     return (
-        *_of_labels(bones, femur),
+        *_of_labels(bones, femur, searched.pixel_mm),
         *_of_femur(femur),
         *_of_view(femur, searched),
         *_of_gap(bones, femur, searched, narrowest),
     )
 
 
-def _of_labels(bones: HipBones, femur: ProximalFemur) -> list[QualityPart]:
+def _of_labels(bones: HipBones, femur: ProximalFemur, pixel_mm: float) -> list[QualityPart]:
     levels = {*bones.femur.filled_levels_mm, *bones.hip_bone.filled_levels_mm}
     n_filled = sum(abs(level - femur.tip_mm[2]) <= SEARCH_MM for level in levels)
     islands = max(bones.femur.island_fraction, bones.hip_bone.island_fraction)
@@ -125,6 +129,10 @@ def _of_labels(bones: HipBones, femur: ProximalFemur) -> list[QualityPart]:
         QualityPart(
             "empty slices", SLICES_FILLED if n_filled else 1.0,
             f"{n_filled} of the slices searched were empty in a label and were filled",
+        ),
+        QualityPart(
+            "voxels", ramp(pixel_mm, COARSE_MM, NO_SCORE_MM),
+            f"the voxels of the bone labels are {pixel_mm:.1f} mm wide in the slices",
         ),
     ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from ifi_mri.landmarks.bone_labels import quality
 from ifi_mri.landmarks.bone_labels.pieces import HipBones, Unproposable, hips
 from ifi_mri.landmarks.bone_labels.proximal_femur import ProximalFemur, find
 from ifi_mri.landmarks.bone_labels.quality import FoundSide, QualityPart
-from ifi_mri.landmarks.bone_labels.search import search
+from ifi_mri.landmarks.bone_labels.search import COARSE_MM, search
 from ifi_mri.landmarks.label_masks import LabelMap, axial_grid
 from ifi_mri.model import FloatArray, Grid, Instance, Landmark, Point, Series
 from ifi_mri.vocabulary import LandmarkName, Side
@@ -57,6 +57,8 @@ class ProposedSpace:
         0 to 1; from `quality.SOUND` on nothing about the labels is odd.
     parts : tuple of QualityPart
         What the score is the product of.
+    pixel_mm : float
+        The larger side of the labels' voxels within the slices.
     """
 
     side: Side
@@ -70,6 +72,12 @@ class ProposedSpace:
     slices: tuple[SliceWidth, ...]
     score: float
     parts: tuple[QualityPart, ...]
+    pixel_mm: float
+
+    @property
+    def coarse(self) -> bool:
+        """Whether the labels' voxels are so wide that they cost a millimetre."""
+        return self.pixel_mm > COARSE_MM
 
     @property
     def sound(self) -> bool:
@@ -83,9 +91,17 @@ class ProposedSpace:
         return tuple(part.doubt for part in low)
 
     def landmarks(self, anatomy: Series | None = None) -> tuple[Landmark, ...]:
-        """Return the ends on every slice as landmarks; they name the slices of a series."""
+        """Return the ends on every slice as landmarks; they name the slices of a series, and the
+        voxels of coarse labels, which widen the uncertainty of their distance."""
+        pixel_mm = self.pixel_mm if self.coarse else None
         return tuple(
-            Landmark(name, self.side, (point,), sop_instance_uid=_uid(anatomy, one.slice_index))
+            Landmark(
+                name,
+                self.side,
+                (point,),
+                sop_instance_uid=_uid(anatomy, one.slice_index),
+                pixel_mm=pixel_mm,
+            )
             for one in self.slices
             for name, point in (
                 (LandmarkName.ISCHIAL_TUBEROSITY, one.ischium_mm),
@@ -212,6 +228,7 @@ def _space(one: FoundSide, parts: tuple[QualityPart, ...], score: float) -> Prop
         slices=slices,
         score=score,
         parts=parts,
+        pixel_mm=one.searched.pixel_mm,
     )
 
 

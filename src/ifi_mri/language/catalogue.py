@@ -1,8 +1,9 @@
 """Every sentence of the diagnostic summary and the impression, written once.
 
 A catalogue maps message ids to templates (``str.format``).  Another language is another mapping
-with the same keys (`ifi_mri.summary.languages`), given to `ifi_mri.summary.write` and its siblings
-as ``words``.
+with the same keys (`ifi_mri.language.translations`), given to `ifi_mri.summary.write` and its
+siblings as ``words``.  The messages of headings and tables stand in `report_messages`, those of
+reasons in `sentences`.
 
 The wording follows the project's evidence document, sections 9.4 and 9.5: "compatible with" and
 "can be seen in"; never that a picture settles the question one way or the other; no probability;
@@ -15,7 +16,13 @@ import string
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
+from ifi_mri.language.report_messages import REPORT_MESSAGES
+from ifi_mri.language.sentences import SENTENCES
+
 Catalogue: TypeAlias = Mapping[str, str]
+
+#: Before what is printed in English because it is not translated.
+FALLBACK: Final = "[en] "
 
 
 #: A number as `ifi_mri.vocabulary.printed` prints it.
@@ -51,6 +58,7 @@ def listed(words: Catalogue, items: tuple[str, ...] | list[str]) -> str:
 _GRAMMAR: Final = {
     "and": "and",
     "decimal": ".",
+    "language": "en",
     "side.left": "Left",
     "side.right": "Right",
     "on_side": "{side}: {sentence}",
@@ -420,7 +428,7 @@ _POSITION: Final = {
     "side.right.small": "right",
 }
 
-ENGLISH: Final[Catalogue] = {
+SUMMARY_MESSAGES: Final = {
     **_GRAMMAR,
     **_AXES,
     **_STATEMENTS,
@@ -433,3 +441,5 @@ ENGLISH: Final[Catalogue] = {
     **_IMPRESSION,
     **_POSITION,
 }
+
+ENGLISH: Final[Catalogue] = {**SUMMARY_MESSAGES, **REPORT_MESSAGES, **SENTENCES}

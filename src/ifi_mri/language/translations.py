@@ -14,15 +14,19 @@ from pydantic import Field, field_validator
 
 from ifi_mri.config import Settings, configs_folder, read_settings
 from ifi_mri.errors import ConfigError
-from ifi_mri.summary.catalogue import ENGLISH, Catalogue
+from ifi_mri.language.catalogue import ENGLISH, FALLBACK, Catalogue
+from ifi_mri.language.report_messages import REPORT_MESSAGES
+from ifi_mri.language.sentences import STRUCTURES
+from ifi_mri.model import Caution
 
 #: What the program itself speaks.
 OWN: Final = "en"
 
-FALLBACK: Final = "[en] "
+#: What a file states beside its messages.
+NOT_MESSAGES: Final = frozenset({"decimal", "language"})
 
-#: Messages that are put together into others, where a mark would part words.
-_UNMARKED: Final = frozenset({"and", "decimal"})
+#: Messages that are put together into others or head them, where a mark would part words.
+_UNMARKED: Final = frozenset({"and", *REPORT_MESSAGES, *STRUCTURES})
 
 
 class Translation(Settings):
@@ -37,7 +41,7 @@ class Translation(Settings):
     @classmethod
     def _fits_the_catalogue(cls, messages: dict[str, str]) -> dict[str, str]:
         for name, text in messages.items():
-            if name not in ENGLISH:
+            if name not in ENGLISH or name in NOT_MESSAGES:
                 raise ValueError(f"{name!r:.60} is no message of the catalogue")
             own, wanted = placeholders(text), placeholders(ENGLISH[name])
             if own != wanted:
@@ -60,7 +64,6 @@ def languages() -> tuple[str, ...]:
     return (OWN, *(file.stem for file in files))
 
 
-@cache
 def load(language: str) -> tuple[str, Catalogue]:
     """Return the code of a language and its catalogue.
 
@@ -76,6 +79,46 @@ def load(language: str) -> tuple[str, Catalogue]:
     """
     if language == OWN:
         return OWN, ENGLISH
+    translation = _read(language)
+    return translation.language, _catalogue(language)
+
+
+def of_code(code: str) -> tuple[str, Catalogue]:
+    """Return a shipped language and its catalogue; English where the code is of none, as of a
+    site's own file."""
+    return load(code if code in languages() else OWN)
+
+
+def share_translated(language: str) -> float:
+    """Return the share of all messages, 0 to 1, that a language or a file of one holds; the others
+    are printed in English.  Parameters and errors are those of `load`."""
+    return (
+        1.0
+        if language == OWN
+        else len(_read(language).messages) / (len(ENGLISH) - len(NOT_MESSAGES))
+    )
+
+
+def unfinished(language: str) -> Caution | None:
+    """Return a caution where a language lacks messages; None where it has all."""
+    share = share_translated(language)
+    if share == 1:
+        return None
+    code, _ = load(language)
+    return Caution(
+        "language_unfinished",
+        f"The file of the language {code} holds {int(100 * share)} % of all messages; the others "
+        "are in English. Complete the file.",
+    )
+
+
+@cache
+def _catalogue(language: str) -> Catalogue:
+    return _complete(_read(language))
+
+
+@cache
+def _read(language: str) -> Translation:
     if language in languages():
         path = configs_folder() / "languages" / f"{language}.toml"
     elif language.endswith(".toml"):
@@ -85,15 +128,15 @@ def load(language: str) -> tuple[str, Catalogue]:
             f"language {language!r:.60} is not known. Choose one of: {', '.join(languages())}, or "
             "name a file that ends in .toml."
         )
-    translation = read_settings(path, Translation)
-    return translation.language, _complete(translation)
+    return read_settings(path, Translation)
 
 
 def _complete(translation: Translation) -> Catalogue:
     english: dict[str, Any] = {
         name: text if name in _UNMARKED else FALLBACK + text for name, text in ENGLISH.items()
     }
-    return english | translation.messages | {"decimal": translation.decimal}
+    own = {"decimal": translation.decimal, "language": translation.language}
+    return english | translation.messages | own
 
 
 def _listed(found: frozenset[tuple[str, str]]) -> str:
