@@ -12,6 +12,7 @@ import pytest
 from dicom_makers import (
     Scene,
     assert_same_in_space,
+    decimals,
     enhanced_dataset,
     nifti_image,
     save,
@@ -156,6 +157,17 @@ def test_a_point_up_to_half_a_spacing_outside_belongs_to_the_last_slice(tmp_path
     np.testing.assert_array_equal(last.voxels[0], image.voxels[6])
     first = load_volume(series, near=[tuple(image.position(0) - 0.49 * step)])
     np.testing.assert_array_equal(first.voxels[0], image.voxels[0])
+
+
+@pytest.mark.parametrize("end", [0, -1])
+def test_a_point_outside_by_rounding_belongs_to_the_end_of_the_stack(
+    tmp_path: Path, end: int
+) -> None:
+    image = scene()
+    (series,) = load_study(save_series(tmp_path, series_datasets(image))).series
+    outwards = (image.spacing_mm[0] / 2 + 5e-4) * image.directions[:, 0] * (-1 if end == 0 else 1)
+    at = image.position(range(7)[end]) + outwards
+    assert load_volume(series, near=[at]).instances == (series.instances[end],)
 
 
 @pytest.mark.parametrize(("slices", "outside"), [(-1.5, "4.6 mm"), (8.0, "6.9 mm")])
@@ -315,3 +327,19 @@ def test_every_loader_is_in_the_list_of_the_room() -> None:
         file.stem for file in folder.glob("*.py") if "def read_study(" in file.read_text("utf-8")
     }
     assert set(loaders.MODULES) == doors, "edit MODULES in src/ifi_mri/loaders/__init__.py"
+
+
+@pytest.mark.parametrize(("aside_mm", "refused"), [(0.4, False), (3.0, True)])
+def test_a_slice_beside_its_stack_is_refused_though_the_planes_are_even(
+    tmp_path: Path, aside_mm: float, refused: bool
+) -> None:
+    """The grid would move its pixels back into line, by as much as it lies aside."""
+    image = scene()
+    datasets = series_datasets(image)
+    along_row = image.directions[:, 2]
+    datasets[2].ImagePositionPatient = decimals(image.position(2) + aside_mm * along_row)
+    (series,) = load_study(save_series(tmp_path, datasets)).series
+    assert (series.grid is None) == refused
+    if refused:
+        assert series.refusal is not None
+        assert f"lies {aside_mm:.1f} mm off the line of the others" in series.refusal

@@ -2,10 +2,17 @@
 
 import json
 import os
+import re
 import shutil
+import struct
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
+import numpy as np
 import pytest
 from dicom_makers import (
     ROOT,
@@ -18,11 +25,22 @@ from dicom_makers import (
     series_datasets,
     slice_dataset,
 )
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.multival import MultiValue
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from ifi_mri import loaders
-from ifi_mri.errors import UnreadableImageError
-from ifi_mri.loaders import dicom_files, load_study, load_volume
+from ifi_mri.errors import GeometryError, UnreadableImageError
+from ifi_mri.loaders import dicom_files, list_files, load_study, load_volume, study_index
+from ifi_mri.loaders.source_files import Opener
+from ifi_mri.model import Point, Series
 
 
 @pytest.fixture
@@ -41,9 +59,9 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     seen: list[Path] = []
     scan = dicom_files.scan_file
 
-    def counted(path: Path, opener: object) -> object:
+    def counted(path: Path, opener: Opener, *, digest: bool = False) -> object:
         seen.append(path)
-        return scan(path, opener)  # type: ignore[arg-type]
+        return scan(path, opener, digest=digest)
 
     monkeypatch.setattr(dicom_files, "scan_file", counted)
     return seen
@@ -114,35 +132,391 @@ def test_an_index_that_does_not_fit_is_made_again(
 def test_a_damaged_index_is_made_again(tmp_path: Path, study_folder: Path, damage: str) -> None:
     index = tmp_path / "headers.json"
     expected = load_study(study_folder, index=index)
+    written = index.read_bytes()
     index.write_text(damage)
     assert load_study(study_folder, index=index) == expected
-    assert json.loads(index.read_text())
+    assert index.read_bytes() == written
 
 
-def test_an_index_of_the_right_files_with_wrong_content_is_made_again(
-    tmp_path: Path, study_folder: Path
+def test_an_index_with_any_byte_changed_or_missing_is_made_again(
+    tmp_path: Path, study_folder: Path, scans: list[Path]
 ) -> None:
     index = tmp_path / "headers.json"
     expected = load_study(study_folder, index=index)
-    content = json.loads(index.read_text())
-    content["study"]["series"][0]["instances"][0][0] = 999
-    index.write_text(json.dumps(content))
-    assert load_study(study_folder, index=index) == expected
+    written = index.read_bytes()
+    n_read = len(scans)
+    for k in (0, 63, 64, 65, len(written) // 2, len(written) - 1):
+        for damaged in (written[:k], written[:k] + bytes([written[k] ^ 1]) + written[k + 1 :]):
+            index.write_bytes(damaged)
+            assert load_study(study_folder, index=index) == expected
+            assert len(scans) > n_read
+            assert index.read_bytes() == written
+            n_read = len(scans)
 
 
-def test_an_index_is_not_trusted_against_the_file(tmp_path: Path) -> None:
-    """A file changed behind the index, with size and time restored, is found when it is read."""
-    path = save(slice_dataset(scene(), 0), tmp_path / "study" / "IM1")
+def test_an_index_that_is_no_file_or_too_large_is_not_read(
+    tmp_path: Path, study_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     index = tmp_path / "headers.json"
-    load_study(path.parent, index=index)
-    status = path.stat()
-    moved = slice_dataset(scene(origin_mm=(-31.7, 42.3, -88.9)), 0)
-    save(moved, path)
-    assert path.stat().st_size == status.st_size
+    os.mkfifo(index)
+    expected = load_study(study_folder, index=index)  # a pipe would be waited for
+    assert index.is_file()
+    monkeypatch.setattr(study_index, "LARGEST_INDEX", index.stat().st_size - 1)
+    monkeypatch.setattr(study_index, "_seal", None)
+    files = list_files(study_folder)
+    assert study_index.read_index(index, b"", files, study_folder) is None
+    assert load_study(study_folder) == expected
+
+
+def resealed(index: Path, folder: Path, change: Callable[[Any], None]) -> None:
+    """Change what an index says and seal it anew, as somebody who knows how it is made could."""
+    expected = study_index.fingerprint(list_files(folder), folder, loaders.SeriesWords())
+    content = json.loads(index.read_bytes().partition(b"\n")[2])
+    change(content)
+    body = json.dumps(content).encode()
+    index.write_bytes(study_index._seal(body, expected) + b"\n" + body)
+
+
+#: Of the study above: a classic series, one of another modality, a file of two echoes.
+N_SLICES = 7 + 7 + 2 * 7
+
+UNSOUND: dict[str, Callable[[Any], None]] = {
+    "no series": lambda c: c.update(series=[]),
+    "study uid": lambda c: c.update(study_uid=1),
+    "date": lambda c: c.update(study_date="yesterday"),
+    "count": lambda c: c.update(n_ignored_files=1.5),
+    "caution": lambda c: c.update(cautions=[["a", 1, None]]),
+    "side of a caution": lambda c: c.update(cautions=[["a", "b", "up"]]),
+    "not an object": lambda c: c.update(series=[3]),
+    "a text for a number": lambda c: c["series"][0].update(echo_time_ms="12"),
+    "infinite": lambda c: c["series"][0].update(echo_time_ms=float("inf")),
+    "nan": lambda c: c["series"][0].update(slice_thickness_mm=float("nan")),
+    "truth": lambda c: c["series"][0].update(contrast_agent=1),
+    "side": lambda c: c["series"][0].update(laterality="middle"),
+    "words": lambda c: c["series"][0].update(scan_options=[1]),
+    "format": lambda c: c["series"][0].update(format="jpeg"),
+    "no reason": lambda c: c["series"][0].update(grid=None),
+    "a field is missing": lambda c: c["series"][0].pop("body_part"),
+    "matrix": lambda c: c["series"][0]["grid"][1].__setitem__(1, 0),
+    "as many slices": lambda c: c["series"][0]["grid"][1].__setitem__(0, 10**9),
+    "matrix of whole pixels": lambda c: c["series"][0]["grid"][1].__setitem__(2, 4.5),
+    "affine": lambda c: c["series"][0]["grid"][0][0].__setitem__(0, float("nan")),
+    "affine of words": lambda c: c["series"][0]["grid"][0][0].__setitem__(0, "1"),
+    "flat": lambda c: c["series"][0]["grid"].__setitem__(
+        0, [[0.0] * 4] * 3 + [[0.0, 0.0, 0.0, 1.0]]
+    ),
+    "last row": lambda c: c["series"][0]["grid"][0].__setitem__(3, [1.0, 0.0, 0.0, 1.0]),
+    "no slices": lambda c: c["slices"].update(position_mm=""),
+    "a series without slices": lambda c: c["series"][0].update(n_slices=0, grid=None, refusal="x"),
+    "slices of no series": lambda c: c["series"].pop(),
+    "half a position": lambda c: c["slices"].update(position_mm="00"),
+    "nowhere": lambda c: c["slices"].update(position_mm="000000000000f87f" * 3 * N_SLICES),
+    "digest": lambda c: c["slices"].update(header_digest="00,00"),
+    "digest of words": lambda c: c["slices"].update(header_digest="no"),
+    "file beyond": lambda c: c["slices"].update(file=[999]),
+    "file before": lambda c: c["slices"].update(file=[-1]),
+    "files": lambda c: c["slices"].update(file=[0, 1]),
+    "file in words": lambda c: c["slices"].update(file="0123456"),
+    "frame": lambda c: c["slices"].update(frame=["0"]),
+    "frame of truth": lambda c: c["slices"].update(frame=[True]),
+    "uid": lambda c: c["slices"].update(sop_instance_uid=[[]]),
+    "image number": lambda c: c["slices"].update(number=[1.0]),
+}
+
+
+@pytest.mark.parametrize("what", UNSOUND)
+def test_a_sealed_index_with_unsound_values_is_made_again(
+    tmp_path: Path, study_folder: Path, scans: list[Path], what: str
+) -> None:
+    index = tmp_path / "headers.json"
+    expected = load_study(study_folder, index=index)
+    written = index.read_bytes()
+    resealed(index, study_folder, UNSOUND[what])
+    n_read = len(scans)
+    assert load_study(study_folder, index=index) == expected
+    assert len(scans) > n_read
+    assert index.read_bytes() == written
+
+
+def set_affine(content: Any, row: int, column: int, factor: float, plus: float = 0.0) -> None:
+    rows = content["series"][0]["grid"][0]
+    rows[row][column] = rows[row][column] * factor + plus
+
+
+def shift_positions(content: Any, shift_mm: float) -> None:
+    """Say of every slice that it lies somewhere else along x."""
+    packed = bytes.fromhex(content["slices"]["position_mm"])
+    moved = [(x + shift_mm, y, z) for x, y, z in struct.iter_unpack("<3d", packed)]
+    content["slices"]["position_mm"] = b"".join(struct.pack("<3d", *at) for at in moved).hex()
+
+
+LIES: dict[str, Callable[[Any], None]] = {
+    "wider rows": lambda c: [set_affine(c, row, 1, 1.01) for row in range(3)],
+    "wider columns": lambda c: [set_affine(c, row, 2, 1.01) for row in range(3)],
+    "wider slices": lambda c: [set_affine(c, row, 0, 1.2) for row in range(3)],
+    "moved": lambda c: set_affine(c, 0, 3, 1.0, 1.0),
+    "mirrored": lambda c: [set_affine(c, row, 2, -1.0) for row in range(3)],
+    "rows and columns": lambda c: c["series"][0]["grid"][1].__setitem__(
+        slice(1, 3), c["series"][0]["grid"][1][:0:-1]
+    ),
+    "order": lambda c: c["slices"].update(
+        file=c["slices"]["file"][::-1],
+        sop_instance_uid=c["slices"]["sop_instance_uid"][::-1],
+        header_digest=",".join(c["slices"]["header_digest"].split(",")[::-1]),
+    ),
+    "another series": lambda c: c["slices"].update(
+        file=c["slices"]["file"][7:14] * 3 + c["slices"]["file"][21:],
+        header_digest=",".join(
+            [
+                *c["slices"]["header_digest"].split(",")[7:14] * 3,
+                *c["slices"]["header_digest"].split(",")[21:],
+            ]
+        ),
+    ),
+    "positions": lambda c: shift_positions(c, 0.1),
+    "uids": lambda c: c["slices"].update(sop_instance_uid=["1.2.3"]),
+    "no digests": lambda c: c["slices"].update(header_digest=""),
+}
+
+
+@pytest.mark.parametrize("what", LIES)
+def test_a_sealed_index_that_lies_about_slices_moves_no_pixel(
+    tmp_path: Path, study_folder: Path, what: str
+) -> None:
+    index = tmp_path / "headers.json"
+    load_study(study_folder, index=index)
+    resealed(index, study_folder, LIES[what])
+    series = load_study(study_folder, index=index).series[0]
+    try:
+        volume = load_volume(series)
+    except UnreadableImageError as problem:
+        assert "has changed" in str(problem)  # noqa: PT017 - or the index was made again
+    else:
+        assert_same_in_space(volume, scene(1))
+        assert volume.instances == load_study(study_folder).series[0].instances
+
+
+def behind_the_index(path: Path, old: bytes, new: bytes) -> None:
+    """Change a file's bytes, with the size and the time that it had."""
+    raw, status = path.read_bytes(), path.stat()
+    assert old in raw
+    assert len(old) == len(new)
+    path.write_bytes(raw.replace(old, new))
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    (series,) = load_study(path.parent, index=index).series
+
+
+def otherwise(digits: bytes) -> bytes:
+    """Return a number with its first digit changed."""
+    k = next(k for k, digit in enumerate(digits) if digit in b"123456789")
+    return digits[:k] + (b"1" if digits[k] != ord("1") else b"2") + digits[k + 1 :]
+
+
+@pytest.mark.parametrize("which", range(3))
+@pytest.mark.parametrize(
+    "keyword",
+    ["ImagePositionPatient", "PixelSpacing", "Laterality", "EchoTime", "SOPInstanceUID",
+     "StudyInstanceUID", "RescaleSlope", "SeriesDescription"],
+)  # fmt: skip
+def test_an_index_is_not_trusted_against_the_file(tmp_path: Path, keyword: str, which: int) -> None:
+    """A header changed behind the index, with size and time restored, is found when its slice is
+    read; that of the first file, which says who was scanned, even before."""
+    tags = {"Laterality": "L", "EchoTime": "12.25", "RescaleSlope": "31", "RescaleIntercept": "0"}
+    datasets = series_datasets(scene(shape=(3, 4, 5)), **tags)
+    folder, index = tmp_path / "study", tmp_path / "headers.json"
+    paths = [save(ds, folder / f"{k}") for k, ds in enumerate(datasets)]
+    before = load_study(folder, index=index)
+    value = datasets[which][keyword].value
+    listed = value if isinstance(value, MultiValue) else [value]
+    old = "\\".join(str(part) for part in listed).encode()
+    swaps = {b"L": b"R", b"AX T1": b"AX T2"}
+    head = datasets[which][keyword].tag
+    start = struct.pack("<HH", head.group, head.element) + datasets[which][keyword].VR.encode()
+    width = struct.pack("<H", len(old) + len(old) % 2)
+    new = swaps.get(old) or otherwise(old)
+    behind_the_index(paths[which], start + width + old, start + width + new)
+    after = load_study(folder, index=index)
+    if which == 0:
+        assert after == load_study(folder)
+        return
+    assert after.series == before.series
+    (series,) = after.series
+    k = [instance.path for instance in series.instances].index(paths[which])
+    with pytest.raises(UnreadableImageError, match="has changed"):
+        load_volume(series, near=[series.instances[k].position_mm])
+    for j in {0, 1, 2} - {k}:
+        load_volume(series, near=[series.instances[j].position_mm])
+
+
+def assert_same_with_and_without_index(folder: Path, index: Path) -> None:
+    """A study, its volumes and its refusals are the same, bit for bit, whether its headers were
+    just read, just written to the index, or taken from there."""
+    try:
+        fresh = load_study(folder)
+    except UnreadableImageError as problem:
+        for _ in range(2):
+            with pytest.raises(UnreadableImageError, match=re.escape(str(problem))):
+                load_study(folder, index=index)
+        return
+    written = load_study(folder, index=index)
+    kept = load_study(folder, index=index)
+    assert fresh == written == kept
+    assert fresh.patient == written.patient == kept.patient
+    for one, two, three in zip(fresh.series, written.series, kept.series, strict=True):
+        results = [loaded(series) for series in (one, two, three)]
+        assert results[0] == results[1] == results[2]
+        if one.grid is not None and len(one.instances) > 1:
+            near = [one.instances[len(one.instances) // 2].position_mm]
+            assert loaded(one, near) == loaded(three, near)
+
+
+def loaded(series: Series, near: list[Point] | None = None) -> object:
+    """Everything that a series' volume is, or what is said of why there is none."""
+    try:
+        volume = load_volume(series, near)
+    except (GeometryError, UnreadableImageError) as problem:
+        return type(problem), str(problem)
+    assert volume.voxels.dtype == np.float32
+    assert not volume.voxels.flags.writeable
+    return (
+        volume.voxels.shape, volume.voxels.tobytes(), volume.affine.tobytes(), volume.instances,
+        volume.series_uid, volume.frame_of_reference_uid,
+    )  # fmt: skip
+
+
+SYNTAXES = [
+    ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian,
+    DeflatedExplicitVRLittleEndian,
+]  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_no_study_is_another_one_with_an_index(data: st.DataObject) -> None:
+    draw = data.draw
+    shape = draw(st.tuples(st.integers(1, 5), st.integers(2, 7), st.integers(2, 7)))
+    image = scene(
+        draw(st.integers(0, 99)),
+        shape=shape,
+        turn_deg=draw(st.tuples(*[st.floats(-180, 180)] * 3)),
+        lowest=draw(st.sampled_from([0, 5])),
+    )
+    tags = draw(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "RescaleSlope": st.sampled_from(["2", "0.5", "1e40", ""]),
+                "RescaleIntercept": st.sampled_from(["-7", "0", ""]),
+                "PixelRepresentation": st.sampled_from([0, 1]),
+                "Laterality": st.sampled_from(["L", "R", ""]),
+                "NumberOfFrames": st.sampled_from(["1", "0", ""]),
+                "AccessionNumber": st.sampled_from(["A7", None]),
+                "Modality": st.sampled_from(["MR", "CT"]),
+                "PixelSpacing": st.sampled_from([["0.5", "0.75"], None, ["0", "1"]]),
+                "EchoTime": st.sampled_from(["12.5", None]),
+            },
+        )
+    )
+    datasets = series_datasets(image, **tags)
+    syntax = draw(st.sampled_from(SYNTAXES))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "study"
+        for k, dataset in enumerate(datasets):
+            own = draw(st.sampled_from([{}, {"RescaleSlope": "3"}, {"StudyInstanceUID": "1.2"}]))
+            for keyword, value in own.items():
+                setattr(dataset, keyword, value)
+            path = save(dataset, folder / f"{draw(st.integers(0, 9))}-{k}", syntax)
+            cut = draw(st.sampled_from([0, 0, 0, 0, 1, 40]))
+            added = draw(st.sampled_from([b"", b"", b"\0", b"\xfc\xff\xfc\xffOB" + bytes(6)]))
+            path.write_bytes(path.read_bytes()[: -cut or None] + added)
+        if draw(st.booleans()):
+            save(enhanced_dataset([image], series=2), folder / "enhanced")
+        assert_same_with_and_without_index(folder, Path(temporary) / "index")
+
+
+def test_no_shared_study_is_another_one_with_an_index(shared: Path, tmp_path: Path) -> None:
+    folders = sorted(
+        folder
+        for name in ("dcm_qa_ts", "dcm_qa_enh")
+        for folder in (shared / "conformance" / name).rglob("*")
+        if folder.is_dir() and any(child.is_file() for child in folder.iterdir())
+    )
+    assert folders
+    for k, folder in enumerate(folders):
+        assert_same_with_and_without_index(folder, tmp_path / str(k))
+
+
+def test_a_known_header_is_only_one_that_says_the_same_when_it_is_looked_at(
+    tmp_path: Path,
+) -> None:
+    """An element found first inside a sequence or a private value is not the slice's own."""
+    inner = Dataset()
+    inner.ImagePositionPatient = ["1", "2", "3"]
+    plain, nested, private = series_datasets(scene(shape=(3, 4, 5)))
+    nested.SourceImageSequence = [inner]
+    private.add_new(0x00190010, "LO", "SOMEBODY")
+    private.add_new(0x00191001, "OB", b"\x28\x00\x02\x00US\x02\x00\x03\x00")
+    digests = []
+    for k, dataset in enumerate((plain, nested, private)):
+        path = save(dataset, tmp_path / "study" / str(k))
+        with Opener() as opener:
+            header, _ = dicom_files.scan_file(path, opener, digest=True)
+        assert header is not None
+        digests.append(header.known_by)
+    assert [bool(digest) for digest in digests] == [True, False, False]
+    assert_same_with_and_without_index(tmp_path / "study", tmp_path / "index")
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_an_unusual_file_changed_behind_the_index_is_found_too(tmp_path: Path, syntax: str) -> None:
+    datasets = series_datasets(scene(shape=(3, 4, 5)), StationName="HERE", EchoTime="12.25")
+    folder, index = tmp_path / "study", tmp_path / "headers.json"
+    paths = [save(ds, folder / f"{k}", syntax) for k, ds in enumerate(datasets)]
+    load_study(folder, index=index)
+    behind_the_index(paths[1], b"HERE", b"AWAY")  # nothing that we read
+    (series,) = load_study(folder, index=index).series
+    load_volume(series)
+    behind_the_index(paths[1], b"12.25", b"13.25")
+    (series,) = load_study(folder, index=index).series
     with pytest.raises(UnreadableImageError, match="has changed"):
         load_volume(series)
+
+
+@pytest.mark.parametrize("change", [{"frame": [6, 5, 4, 3, 2, 1, 0]}, {"frame": [0]}])
+def test_an_index_of_nifti_slices_in_another_order_is_made_again(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    folder, index = tmp_path / "study", tmp_path / "headers.json"
+    folder.mkdir()
+    nib.save(nifti_image(scene()), folder / "i.nii")
+    expected = load_study(folder, index=index)
+    written = index.read_bytes()
+    resealed(index, folder, lambda content: content["slices"].update(change))
+    assert load_study(folder, index=index) == expected
+    assert index.read_bytes() == written
+
+
+def test_pixels_changed_behind_the_index_are_read_as_they_are(tmp_path: Path) -> None:
+    image, other = scene(1), scene(2)
+    paths = [save(ds, tmp_path / "study" / f"{k}") for k, ds in enumerate(series_datasets(image))]
+    index = tmp_path / "headers.json"
+    load_study(tmp_path / "study", index=index)
+    for path, dataset, changed in zip(
+        paths, series_datasets(image), series_datasets(other), strict=True
+    ):
+        behind_the_index(path, dataset.PixelData, changed.PixelData)
+    (series,) = load_study(tmp_path / "study", index=index).series
+    assert_same_in_space(load_volume(series), replace(image, voxels=other.voxels))
+
+
+def test_a_patient_changed_behind_the_index_is_named_as_the_file_says(tmp_path: Path) -> None:
+    datasets = series_datasets(scene())
+    paths = [save(ds, tmp_path / "study" / f"{k}") for k, ds in enumerate(datasets)]
+    index = tmp_path / "headers.json"
+    name = load_study(tmp_path / "study", index=index).patient.name
+    behind_the_index(paths[0], name.encode(), b"X" * len(name.encode()))
+    after = load_study(tmp_path / "study", index=index)
+    assert after.patient.name != name
+    assert after == load_study(tmp_path / "study")
 
 
 def test_an_index_that_cannot_be_written_does_no_harm(tmp_path: Path, study_folder: Path) -> None:

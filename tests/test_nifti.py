@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from dicom_makers import Scene, assert_same_in_space, nifti_image, scene
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -121,6 +121,7 @@ def test_which_axis_is_the_slices(
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10_000))
+@example(seed=2022)  # a half turn: what is left of the quaternion's first part is rounding
 def test_affines_are_those_of_nibabel(seed: int) -> None:
     """nibabel, the field's reference, gives the same affine from sform, qform, both or neither."""
     random = np.random.default_rng(seed)
@@ -131,6 +132,8 @@ def test_affines_are_those_of_nibabel(seed: int) -> None:
     made = nib.Nifti1Image(np.zeros((3, 4, 5), np.int16), affine)
     made.set_qform(affine, int(random.integers(0, 2)))
     made.set_sform(affine @ np.diag([1, 1, 1.5, 1]), int(random.integers(0, 2)))
+    b, c, d = (float(made.header[f"quatern_{name}"]) for name in "bcd")
+    assume(not 1e-7 < 1 - b * b - c * c - d * d < 4e-7)  # there nibabel departs from nifti1_io.c
     header = parse_header(made.header.binaryblock + bytes(200))
     expected = LPS @ made.header.get_best_affine()
     np.testing.assert_allclose(header.affine_lps, expected, atol=1e-5)

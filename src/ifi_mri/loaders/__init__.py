@@ -23,7 +23,7 @@ from ifi_mri.config import SeriesWords
 from ifi_mri.errors import GeometryError, UnreadableImageError
 from ifi_mri.loaders import bids, dicom, dicomdir, identity, nifti, study_index
 from ifi_mri.loaders.source_files import Opener, file_on_disk, find_files, list_files
-from ifi_mri.model import Caution, Grid, Patient, Point, Series, Study, Volume
+from ifi_mri.model import Caution, Grid, Instance, Patient, Point, Series, Study, Volume
 
 __all__ = [
     "MODULES",
@@ -37,6 +37,8 @@ __all__ = [
 MODULES: Final = ("dicom", "nifti")
 
 _LOADERS: Final = {"dicom": dicom, "nifti": nifti}
+
+_DEFAULT_WORDS: Final = SeriesWords()
 
 #: Points may lie outside a stack by half its slice spacing, the slab of its last slice, and by
 #: this much rounding.
@@ -67,7 +69,7 @@ def load_study(
     UnreadableImageError
         No file holds an image, or none can be read.
     """
-    words = words or SeriesWords()
+    words = words or _DEFAULT_WORDS
     root, named = _meant(Path(path))
     if index is not None and not named and root.is_dir():
         return _indexed_study(root, words, index)
@@ -90,12 +92,17 @@ def _meant(path: Path) -> tuple[Path, dict[Path, int]]:
 
 
 def _read_study(
-    files: Sequence[Path], root: Path, words: SeriesWords, named: Mapping[Path, int]
+    files: Sequence[Path],
+    root: Path,
+    words: SeriesWords,
+    named: Mapping[Path, int],
+    *,
+    digests: bool = False,
 ) -> Study:
     volumes = [file for file in files if nifti.is_nifti(file)]
     others = [file for file in files if not nifti.is_nifti(file)]
     with Opener() as opener:
-        study = dicom.read_study(others, root, words, opener)
+        study = dicom.read_study(others, root, words, opener, digests=digests)
         if study is not None:
             return _beside_dicom(study, len(volumes))
         if volumes:
@@ -110,15 +117,21 @@ def _indexed_study(root: Path, words: SeriesWords, index: Path) -> Study:
     """Return the study of an index that fits; else read the headers and write the index."""
     files = list_files(root)
     expected = study_index.fingerprint(files, root, words)
-    study = study_index.read_index(index, expected, files, root)
+    kept = study_index.read_index(index, expected, files, root)
+    study = None if kept is None else _with_patient(*kept)
     if study is None:
-        study = _read_study([Path(file.path) for file in files], root, words, {})
+        study = _read_study([Path(file.path) for file in files], root, words, {}, digests=True)
         study_index.write_index(index, expected, files, study)
-    elif study.series[0].format == "dicom" and len({s.study_uid for s in study.series}) == 1:
-        with Opener() as opener:
-            accession, patient = dicom.read_patient(study.series[0].instances[0].path, opener)
-        study = replace(study, accession_number=accession, patient=patient)
     return study
+
+
+def _with_patient(study: Study, first: Instance) -> Study | None:
+    """Return the study of an index with what only its first file says; None where that file is
+    not the one that the index was made of."""
+    if study.series[0].format != "dicom":
+        return study
+    with Opener() as opener:
+        return dicom.with_patient(study, first, opener)
 
 
 def with_named_volume(study: Study, text: str, words: SeriesWords | None = None) -> Study:
@@ -203,15 +216,14 @@ def load_volume(series: Series, near: Sequence[Point] | None = None) -> Volume:
         first, last = 0, series.grid.shape[0] - 1
         if near is not None and len(near) > 0:
             first, last = _slices_near(series.grid, near, f"series {series.label}")
-        instances = series.instances[first : last + 1]
-        voxels = loader.read_voxels(series, instances, opener)
+        voxels = loader.read_voxels(series, range(first, last + 1), opener)
     voxels.flags.writeable = False
     return Volume(
         voxels=voxels,
         affine=_affine_from(series.grid, first),
         frame_of_reference_uid=series.frame_of_reference_uid,
         series_uid=series.series_uid,
-        instances=instances,
+        instances=series.instances[first : last + 1],
     )
 
 
@@ -230,13 +242,15 @@ def _slices_near(grid: Grid, points_mm: Sequence[Point], name: str) -> tuple[int
     normal = geometry.slice_normal(grid.affine)
     n_slices, spacing_mm = grid.shape[0], float(normal @ grid.affine[:3, 0])
     along = (points - grid.affine[:3, 3]) @ normal / spacing_mm
-    beyond_mm = np.maximum(-0.5 - along, along - (n_slices - 0.5)) * spacing_mm
-    worst = int(np.argmax(beyond_mm))
-    if beyond_mm[worst] > _ROUNDING_MM:
+    lowest, highest = float(along.min()), float(along.max())
+    below_mm, above_mm = (-0.5 - lowest) * spacing_mm, (highest - (n_slices - 0.5)) * spacing_mm
+    beyond_mm = max(below_mm, above_mm)
+    if beyond_mm > _ROUNDING_MM:
+        worst = points[int(np.argmin(along) if below_mm >= above_mm else np.argmax(along))]
         raise GeometryError(
-            f"{name}: a point at ({', '.join(f'{x:.1f}' for x in points[worst])}) mm lies "
-            f"{beyond_mm[worst]:.1f} mm outside the stack of {n_slices} slices, expected inside. "
+            f"{name}: a point at ({', '.join(f'{x:.1f}' for x in worst)}) mm lies "
+            f"{beyond_mm:.1f} mm outside the stack of {n_slices} slices, expected inside. "
             "Check that the landmarks belong to this study."
         )
-    nearest = np.clip(np.round(along), 0, n_slices - 1).astype(int)
-    return int(nearest.min()), int(nearest.max())
+    first, last = (min(max(0, round(place)), n_slices - 1) for place in (lowest, highest))
+    return first, last

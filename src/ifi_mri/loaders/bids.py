@@ -5,6 +5,7 @@ files by entities, ``sub-01_ses-pre_acq-axialT1_T1w.nii.gz``, keeps images of an
 and lets a JSON sidecar in a folder above hold for all files below it (inheritance principle).
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -81,11 +82,19 @@ def is_image_name(stem: str) -> bool:
 def find_studies(dataset: Path) -> list[Path]:
     """Return the folders of a dataset's studies: every subject's sessions, or the subject."""
     studies = []
-    for subject in sorted(dataset.glob("sub-*")):
-        if subject.is_dir():
-            sessions = [path for path in sorted(subject.glob("ses-*")) if path.is_dir()]
-            studies += sessions or [subject]
+    for subject in _folders(dataset, "sub-"):
+        studies += _folders(subject, "ses-") or [subject]
     return studies
+
+
+def _folders(folder: Path, start: str) -> list[Path]:
+    """Return the folders in a folder whose names start so, sorted; none where it has no list."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [one.name for one in entries if one.name.startswith(start) and one.is_dir()]
+    except OSError:
+        return []
+    return [folder / name for name in sorted(names)]
 
 
 def study_folder(root: Path) -> Path:
@@ -100,7 +109,7 @@ def study_folder(root: Path) -> Path:
         return root
     studies = find_studies(root)
     if root.name.startswith("sub-"):
-        studies = [path for path in sorted(root.glob("ses-*")) if path.is_dir()]
+        studies = _folders(root, "ses-")
     if len(studies) <= 1:
         return studies[0] if studies else root
     listed = ", ".join(study.relative_to(root).as_posix() for study in studies[:_LISTED])

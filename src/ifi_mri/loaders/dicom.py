@@ -5,7 +5,6 @@ Geometry comes from positions and orientations alone (`stack`); a series that ho
 is split by its own tags (`splitting`) into several `Series` of one UID, told apart by their label.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from ifi_mri.config import SeriesWords
 from ifi_mri.errors import GeometryError, StudyError, UnreadableImageError
 from ifi_mri.loaders import dicom_tags as tag
+from ifi_mri.loaders import known_header
 from ifi_mri.loaders.dicom_files import by_series, damage_cautions, scan_file, scan_files
 from ifi_mri.loaders.dicom_fitness import (
     kind_refusal,
@@ -29,13 +29,19 @@ from ifi_mri.loaders.dicom_fitness import (
 )
 from ifi_mri.loaders.dicom_frames import Frame, frame_of, frames_of
 from ifi_mri.loaders.dicom_header import describe, patient_of, study_facts
-from ifi_mri.loaders.dicom_pixels import Begun, FrameReader, decoded_in_order
+from ifi_mri.loaders.dicom_pixels import (
+    Begun,
+    FrameReader,
+    Scratch,
+    decoded_in_order,
+    uncompressed_frame,
+)
 from ifi_mri.loaders.dicom_values import Values
 from ifi_mri.loaders.header_scan import Header, scan
 from ifi_mri.loaders.identity import Identity, identity_words, without_identity
-from ifi_mri.loaders.source_files import Opener
+from ifi_mri.loaders.source_files import Opener, SourceFile
 from ifi_mri.loaders.splitting import Part, split
-from ifi_mri.loaders.stack import build_stack
+from ifi_mri.loaders.stack import Plane, build_stack, lies_on
 from ifi_mri.loaders.technique import resolution_cautions, too_coarse
 from ifi_mri.model import Instance, Patient, Series, Study
 
@@ -43,21 +49,28 @@ from ifi_mri.model import Instance, Patient, Series, Study
 #: takes milliseconds, and none of that many is a picture for measuring distances.
 MOST_VOLUMES: Final = 1000
 
-#: Slices whose position differs by less than this are the slice that the header scan saw.
-_SAME_SLICE_MM: Final = 1e-3
-
 
 def read_study(
-    files: Sequence[Path], root: Path, words: SeriesWords, opener: Opener
+    files: Sequence[Path],
+    root: Path,
+    words: SeriesWords,
+    opener: Opener,
+    *,
+    digests: bool = False,
 ) -> Study | None:
     """Return the DICOM study that files hold, or None where none of them is a DICOM image.
+
+    Parameters
+    ----------
+    digests : bool
+        Whether slices shall carry the digests by which `known_header` reads them faster next time.
 
     Raises
     ------
     UnreadableImageError
         There are DICOM files, but not one that can be read.
     """
-    scanned = scan_files(files, opener)
+    scanned = scan_files(files, opener, digests=digests)
     headers, cautions = scanned.headers, damage_cautions(scanned.problems)
     if not headers:
         if scanned.problems:
@@ -85,20 +98,29 @@ def read_study(
     )
 
 
-def read_patient(path: Path, opener: Opener) -> tuple[str, Patient]:
-    """Return accession number and patient, as one file's header says."""
-    header, _ = scan_file(path, opener)
-    if header is None:
-        return "", Patient()
+def with_patient(study: Study, first: Instance, opener: Opener) -> Study | None:
+    """Return a study of a header index with accession number and patient as `read_study` takes
+    them from its first file; None where the file is not the one that the index was made of."""
+    try:
+        source = opener.open(first.path)
+        try:
+            header = scan(source)
+            is_same = header is not None and _is_same(header, first, source)
+        finally:
+            source.close()
+    except UnreadableImageError:
+        return None
+    if header is None or not is_same:
+        return None
     values = Values.of(header)
     study_date, accession = study_facts(values)
-    return accession, patient_of(values, study_date)
+    one_study = len({series.study_uid for series in study.series}) == 1
+    patient = patient_of(values, study_date) if one_study else Patient()
+    return replace(study, accession_number=accession, patient=patient)
 
 
-def read_voxels(
-    series: Series, instances: Sequence[Instance], opener: Opener
-) -> npt.NDArray[np.float32]:
-    """Return rescaled values of slices, shape (slices, rows, columns).
+def read_voxels(series: Series, which: range, opener: Opener) -> npt.NDArray[np.float32]:
+    """Return rescaled values of a run of a series' slices, shape (slices, rows, columns).
 
     Raises
     ------
@@ -106,39 +128,71 @@ def read_voxels(
         A file is gone, has changed since its header was read, is truncated or cannot be decoded.
     """
     assert series.grid is not None
-    shape = len(instances), *series.grid.shape[1:]
+    shape = len(which), *series.grid.shape[1:]
     voxels: npt.NDArray[np.float32] | None = None
-    for (k, (slope, intercept)), stored in decoded_in_order(_begun(instances, opener)):
-        if stored.shape != shape[1:]:
-            raise _changed(instances[k])
+    for (k, (slope, intercept)), stored in decoded_in_order(_begun(series, which, opener)):
         if voxels is None:  # only now is it known that the file holds as much as its header says
             voxels = np.empty(shape, dtype=np.float32)
         if (slope, intercept) == (1.0, 0.0):
-            voxels[k] = stored
+            voxels[k - which.start] = stored
         else:
             with np.errstate(over="ignore"):  # beyond float32 is infinite, as it should be
-                voxels[k] = stored.astype(np.float64) * slope + intercept
+                voxels[k - which.start] = stored.astype(np.float64) * slope + intercept
     assert voxels is not None
     return voxels
 
 
 def _begun(
-    instances: Sequence[Instance], opener: Opener
+    series: Series, which: range, opener: Opener
 ) -> Iterator[tuple[tuple[int, tuple[float, float]], Begun]]:
     """Yield number and rescaling of each slice, and its frame as begun; each file is opened once
     for the slices that lie in it one behind the other."""
-    for path, group in groupby(enumerate(instances), key=lambda numbered: numbered[1].path):
+    scratch = Scratch()
+    instances = series.instances
+    for (path, known), group in groupby(
+        which, key=lambda k: (instances[k].path, _is_known(instances[k]))
+    ):
         source = opener.open(path)
         try:
+            if known:
+                for k in group:
+                    yield _known_frame(series, k, source, scratch)
+                continue
             header = scan(source)
-            reader = None if header is None else FrameReader(header, source)
-            for k, instance in group:
-                if header is None or reader is None:
-                    raise _changed(instance)
-                frame = _same_slice(header, instance)
-                yield (k, frame.rescale), reader.begin(instance.frame or 0)
+            if header is None:
+                raise _changed(path)
+            reader = FrameReader(header, source, scratch)
+            for k in group:
+                frame = _same_slice(header, series, k)
+                yield (k, frame.rescale), reader.begin(frame.index or 0)
         finally:
             source.close()
+
+
+def _is_known(instance: Instance) -> bool:
+    return len(instance.header_digest) == known_header.DIGEST_BYTES
+
+
+def _known_frame(
+    series: Series, k: int, source: SourceFile, scratch: Scratch
+) -> tuple[tuple[int, tuple[float, float]], Begun]:
+    """Return number, rescaling and stored values of a slice whose header the index knows."""
+    instance = series.instances[k]
+    found = known_header.known_slice(instance.header_digest, source)
+    if found is None or not _is_placed(found.plane, found.sop_instance_uid, series, k):
+        header = scan(source)
+        if header is not None:
+            FrameReader(header, source)  # says what else is wrong with the file
+        raise _changed(instance.path)
+    frame = uncompressed_frame(source, found.pixel_offset, found.layout, scratch=scratch)
+    return (k, found.rescale), frame
+
+
+def _is_same(header: Header, instance: Instance, source: SourceFile) -> bool:
+    """Return whether a header is the one that an instance of the header index was made of."""
+    if _is_known(instance):
+        return known_header.is_same(instance.header_digest, source)
+    return header.digest == instance.header_digest
 
 
 def refusal_error(series: Series, opener: Opener) -> StudyError:
@@ -147,20 +201,35 @@ def refusal_error(series: Series, opener: Opener) -> StudyError:
     return UnreadableImageError(series.refusal) if damage else GeometryError(series.refusal)
 
 
-def _same_slice(header: Header, instance: Instance) -> Frame:
-    """Return the frame of an instance; an error where the file has changed since the scan."""
+def _same_slice(header: Header, series: Series, k: int) -> Frame:
+    """Return the frame of a slice; an error where the file is not what the series was made of.
+
+    What a header index says of a slice is believed no further than here: the header must be the
+    one that was read then, and must place the slice where the grid has it.
+    """
+    instance = series.instances[k]
     frame = frame_of(header, instance.frame)
-    if frame.sop_instance_uid != (instance.sop_instance_uid or "") or frame.plane is None:
-        raise _changed(instance)
-    if math.dist(frame.plane.position_mm, instance.position_mm) > _SAME_SLICE_MM:
-        raise _changed(instance)
+    is_same = header.digest == instance.header_digest
+    if not (is_same and _is_placed(frame.plane, frame.sop_instance_uid, series, k)):
+        raise _changed(instance.path)
     return frame
 
 
-def _changed(instance: Instance) -> UnreadableImageError:
+def _is_placed(plane: Plane | None, sop_instance_uid: str, series: Series, k: int) -> bool:
+    """Return whether a file's slice is slice k of a series and lies where its grid has it."""
+    instance, grid = series.instances[k], series.grid
+    return (
+        sop_instance_uid == (instance.sop_instance_uid or "")
+        and plane is not None
+        and plane.position_mm == instance.position_mm
+        and grid is not None
+        and lies_on(plane, grid, k)
+    )
+
+
+def _changed(path: Path) -> UnreadableImageError:
     return UnreadableImageError(
-        f"{instance.path.name}: the file has changed since its header was read. Load the study "
-        "again."
+        f"{path.name}: the file has changed since its header was read. Load the study again."
     )
 
 
@@ -256,4 +325,5 @@ def _instance(frame: Frame) -> Instance:
         frame=frame.index,
         position_mm=frame.plane.position_mm if frame.plane else (0.0, 0.0, 0.0),
         number=frame.number,
+        header_digest=frame.header.known_by or frame.header.digest,
     )

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from ifi_mri.errors import UnreadableImageError
 from ifi_mri.loaders import dicom_tags as tag
+from ifi_mri.loaders import known_header
 from ifi_mri.loaders.dicom_frames import frames_missing
 from ifi_mri.loaders.dicom_pixels import incomplete
 from ifi_mri.loaders.dicom_values import Values
@@ -44,11 +45,11 @@ class Scanned:
     n_ignored: int
 
 
-def scan_files(files: Sequence[Path], opener: Opener) -> Scanned:
-    """Return the headers of the DICOM images among files."""
+def scan_files(files: Sequence[Path], opener: Opener, *, digests: bool = False) -> Scanned:
+    """Return the headers of the DICOM images among files, with digests where asked for."""
     found = Scanned([], {}, [], 0)
     n_ignored = 0
-    for path, result in zip(files, _attempts(files, opener), strict=True):
+    for path, result in zip(files, _attempts(files, opener, digests), strict=True):
         if isinstance(result, UnreadableImageError):
             found.problems.append(str(result))
             continue
@@ -65,25 +66,27 @@ def scan_files(files: Sequence[Path], opener: Opener) -> Scanned:
 _Attempt: TypeAlias = tuple[Header | None, str | None] | UnreadableImageError
 
 
-def _attempts(files: Sequence[Path], opener: Opener) -> Iterator[_Attempt]:
+def _attempts(files: Sequence[Path], opener: Opener, digests: bool) -> Iterator[_Attempt]:
     """Yield what a scan of each file gives, in order; many files are waited for side by side."""
+
+    def attempt(path: Path) -> _Attempt:
+        try:
+            return scan_file(path, opener, digest=digests)
+        except UnreadableImageError as problem:
+            return problem
+
     if len(files) < MANY_FILES:
-        yield from (_attempt(path, opener) for path in files)
+        yield from map(attempt, files)
         return
     chunks = [files[k : k + MANY_FILES] for k in range(0, len(files), MANY_FILES)]
     with ThreadPoolExecutor(READING_THREADS) as threads:
-        for results in threads.map(lambda c: [_attempt(path, opener) for path in c], chunks):
+        for results in threads.map(lambda chunk: list(map(attempt, chunk)), chunks):
             yield from results
 
 
-def _attempt(path: Path, opener: Opener) -> _Attempt:
-    try:
-        return scan_file(path, opener)
-    except UnreadableImageError as problem:
-        return problem
-
-
-def scan_file(path: Path, opener: Opener) -> tuple[Header | None, str | None]:
+def scan_file(
+    path: Path, opener: Opener, *, digest: bool = False
+) -> tuple[Header | None, str | None]:
     """Return the header of a file, None where it is not DICOM, and what its pixels lack."""
     source = opener.open(path)
     try:
@@ -91,6 +94,8 @@ def scan_file(path: Path, opener: Opener) -> tuple[Header | None, str | None]:
         if header is None:
             return None, None
         _check_whole(header)
+        if digest and _is_image(header):
+            header = replace(header, known_by=known_header.digest_of(header, source))
         return header, _damage(header, source) if _is_image(header) else None
     finally:
         source.close()

@@ -102,18 +102,24 @@ def decoded_in_order(
     """Yield stored values in the order in which their frames were begun (`FrameReader.begin`).
 
     Compressed frames are decoded side by side, a few ahead, never more: memory stays that of a few
-    frames.  Where none is compressed no thread is started.
+    frames.  Where none is compressed no thread is started.  Values are to be used before the next
+    are asked for: their memory may be that of the next frame (`FrameReader`'s scratch).
     """
     ahead: deque[tuple[_Key, Future[npt.NDArray[np.generic]]]] = deque()
-    with ThreadPoolExecutor(DECODING_THREADS) as threads:
+    threads: ThreadPoolExecutor | None = None
+    try:
         for key, frame in begun:
             if isinstance(frame, np.ndarray):
                 yield from _finished(ahead, leave=0)
                 yield key, frame
             else:
+                threads = threads or ThreadPoolExecutor(DECODING_THREADS)
                 ahead.append((key, threads.submit(frame)))
                 yield from _finished(ahead, leave=DECODING_THREADS)
         yield from _finished(ahead, leave=0)
+    finally:
+        if threads is not None:
+            threads.shutdown()
 
 
 def _finished(
@@ -125,8 +131,28 @@ def _finished(
         yield key, future.result()
 
 
+class Scratch:
+    """Memory that is read into again and again: fresh memory takes longer to come by than its
+    bytes take to be read."""
+
+    def __init__(self) -> None:
+        self._bytes = np.empty(0, dtype=np.uint8)
+
+    def of(self, n_bytes: int) -> npt.NDArray[np.uint8]:
+        """Return that many bytes, of any value; those of the last call, where they suffice."""
+        if len(self._bytes) < n_bytes:
+            self._bytes = np.empty(n_bytes, dtype=np.uint8)
+        return self._bytes[:n_bytes]
+
+
 class FrameReader:
     """Reads frames of one open file.
+
+    Parameters
+    ----------
+    scratch : Scratch, optional
+        Where uncompressed frames are read into: the next frame overwrites the last one.  Memory
+        of its own for every frame where not given.
 
     Raises
     ------
@@ -134,9 +160,10 @@ class FrameReader:
         On opening: the file is truncated or its samples are of an unknown kind.
     """
 
-    def __init__(self, header: Header, source: SourceFile) -> None:
+    def __init__(self, header: Header, source: SourceFile, scratch: Scratch | None = None) -> None:
         self.header = header
         self.source = source
+        self.scratch = scratch
         self.layout = layout_of(header)
         problem = incomplete(header, source)
         if problem:
@@ -176,22 +203,21 @@ class FrameReader:
             ) from error
 
     def _uncompressed(self, index: int) -> npt.NDArray[np.generic]:
-        header, layout = self.header, self.layout
+        header = self.header
         if header.transfer_syntax not in UNCOMPRESSED:
             raise UnreadableImageError(
                 f"{header.path.name}: transfer syntax {header.transfer_syntax!r} with pixels that "
                 "are not encapsulated. Export the series uncompressed."
             )
         assert header.pixel_offset is not None
-        raw = self.source.read(header.pixel_offset + index * layout.frame_bytes, layout.frame_bytes)
-        if len(raw) < layout.frame_bytes:
-            raise UnreadableImageError(
-                f"{header.path.name}: the file is truncated: {len(raw)} bytes of frame "
-                f"{index + 1}, expected {layout.frame_bytes}. Copy or export it again."
-            )
-        dtype = layout.dtype(little_endian=header.little_endian)
-        samples = np.frombuffer(raw, dtype=dtype).reshape(layout.rows, layout.columns)
-        return _sign_extended(samples, layout)
+        return uncompressed_frame(
+            self.source,
+            header.pixel_offset,
+            self.layout,
+            index,
+            little_endian=header.little_endian,
+            scratch=self.scratch,
+        )
 
     def _codestream(self, index: int) -> bytes:
         """Return the compressed bytes of one frame: its fragments joined."""
@@ -201,6 +227,35 @@ class FrameReader:
         n_frames = Values.of(self.header).integer(tag.NUMBER_OF_FRAMES) or 1
         mine = _fragments_of_frame(self.header, table, fragments, index, n_frames)
         return b"".join(self.source.read(at, length) for at, length in mine)
+
+
+def uncompressed_frame(
+    source: SourceFile,
+    pixel_offset: int,
+    layout: SampleLayout,
+    index: int = 0,
+    *,
+    little_endian: bool = True,
+    scratch: Scratch | None = None,
+) -> npt.NDArray[np.generic]:
+    """Return the stored values of a frame that is not compressed, shape (rows, columns).
+
+    Raises
+    ------
+    UnreadableImageError
+        The file ends before it.
+    """
+    offset = pixel_offset + index * layout.frame_bytes
+    n_held = max(0, min(layout.frame_bytes, source.size - offset))
+    raw = (scratch or Scratch()).of(n_held)
+    n_read = source.read_into(offset, raw.data) if n_held else 0
+    if n_read < layout.frame_bytes:
+        raise UnreadableImageError(
+            f"{source.path.name}: the file is truncated: {n_read} bytes of frame {index + 1}, "
+            f"expected {layout.frame_bytes}. Copy or export it again."
+        )
+    samples = raw.view(layout.dtype(little_endian=little_endian))
+    return _sign_extended(samples.reshape(layout.rows, layout.columns), layout)
 
 
 def _sign_extended(

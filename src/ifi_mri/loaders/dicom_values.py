@@ -9,6 +9,7 @@ import re
 import struct
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from ifi_mri.loaders.dicom_tags import CHARACTER_SET
@@ -93,12 +94,7 @@ class Values:
 
     def numbers(self, tag: int) -> tuple[float, ...]:
         """Return decimal strings as finite numbers; none where any part is no number."""
-        parts = self.raw(tag).decode("latin-1").split("\\")
-        stripped = [part.strip("\0 ") for part in parts]
-        if not all(_DECIMAL.match(part) for part in stripped):
-            return ()
-        values = tuple(float(part) for part in stripped)
-        return values if all(math.isfinite(value) for value in values) else ()
+        return _decimals(self.raw(tag))
 
     def number(self, tag: int) -> float | None:
         """Return the first of the decimal strings."""
@@ -145,3 +141,12 @@ class Values:
             return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
         except ValueError:
             return None
+
+
+@lru_cache(maxsize=1024)  # the slices of a series repeat most of them
+def _decimals(raw: bytes) -> tuple[float, ...]:
+    stripped = [part.strip("\0 ") for part in raw.decode("latin-1").split("\\")]
+    if not all(_DECIMAL.match(part) for part in stripped):
+        return ()
+    values = tuple(float(part) for part in stripped)
+    return values if all(math.isfinite(value) for value in values) else ()

@@ -8,12 +8,14 @@ representations, lengths that leave the file) is handed to pydicom, which gives 
 property test holds the two equal.
 """
 
+import hashlib
+import marshal
 import struct
 import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -84,7 +86,11 @@ def pydicom_errors() -> tuple[type[Exception], ...]:
     return (*_PYDICOM_ERRORS, BytesLengthException, InvalidDicomError)
 
 
-@dataclass(frozen=True, slots=True)
+#: Group of the tags that say who was scanned (PS3.6).
+_PATIENT_GROUP: Final = 0x0010
+
+
+@dataclass(frozen=True)
 class Header:
     """The wanted tags of one DICOM file and where its pixel data begins.
 
@@ -99,6 +105,9 @@ class Header:
         Bytes that the file says follow; None where the length is undefined (encapsulated).
     size : int
         Bytes of the file, or of the inflated dataset.
+    known_by : bytes
+        Digest of `known_header`, for the header index; empty where none was asked for or the file
+        is unusual.
     """
 
     path: Path
@@ -109,6 +118,19 @@ class Header:
     pixel_offset: int | None
     pixel_length: int | None
     size: int
+    known_by: bytes = b""
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What tells this header from another one, 16 bytes.
+
+        Everything that was read counts but the patient: a digest of a name and a birthday would
+        let a guess at them be tested.  `marshal` serves as a quick way to bytes, never back; its
+        version 2 gives the same ones for the same values."""
+        read = [item for item in self.elements.items() if item[0] >> 16 != _PATIENT_GROUP]
+        syntax = self.transfer_syntax.encode(), self.little_endian
+        content = marshal.dumps([syntax, self.pixel_offset, self.pixel_length, read], 2)
+        return hashlib.blake2b(content, digest_size=16).digest()
 
 
 #: Tags up to here belong to command sets and file meta information; in a dataset they are unusual.

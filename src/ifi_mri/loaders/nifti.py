@@ -384,10 +384,8 @@ def _parsed(path: Path, raw: bytes) -> NiftiHeader:
         ) from problem
 
 
-def read_voxels(
-    series: Series, instances: Sequence[Instance], opener: Opener
-) -> npt.NDArray[np.float32]:
-    """Return rescaled values of slices, shape (slices, rows, columns).
+def read_voxels(series: Series, which: range, opener: Opener) -> npt.NDArray[np.float32]:
+    """Return rescaled values of a run of a series' slices, shape (slices, rows, columns).
 
     Raises
     ------
@@ -395,7 +393,7 @@ def read_voxels(
         The file is gone, has changed, is truncated or damaged.
     """
     assert series.grid is not None
-    path = instances[0].path
+    path = series.instances[0].path
     header = _parsed(path, header_bytes(path, opener))
     axes = storage_axes(header)
     shape = tuple(header.shape[axis] for axis in axes)
@@ -404,7 +402,7 @@ def read_voxels(
         raise UnreadableImageError(
             f"{path.name}: the file has changed since its header was read. Load the study again."
         )
-    frames = [instance.frame or 0 for instance in instances]
+    frames = [series.instances[k].frame or 0 for k in which]
     stored = read_slices(path, opener, header, axes, frames)
     if (header.slope, header.intercept) != (1.0, 0.0):
         stored = stored.astype(np.float64) * header.slope + header.intercept

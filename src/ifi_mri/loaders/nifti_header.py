@@ -5,6 +5,7 @@ superior); `affine_lps` is turned to patient LPS.  Precedence as nibabel's ``get
 sform where its code is set, else the qform (https://nifti.nimh.nih.gov/nifti-1; nifti1.h).
 """
 
+import math
 import struct
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,11 @@ _MILLIMETRES: Final = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 
 HEADER_BYTES: Final = 540
 """Enough for either version: 348 or 540 bytes."""
+
+
+#: Square of the quaternion's first part below which it is rounding of the others, which are kept in
+#: 32 bits, and the turn is one by 180 degrees (nifti1_io.c, nifti_quatern_to_mat44).
+HALF_TURN: Final = 1e-7
 
 
 class NiftiHeaderError(Exception):
@@ -215,10 +221,9 @@ def _qform(
     """Return the affine of a quaternion (nifti1.h, method 2)."""
     b, c, d, *offset = (float(x) for x in quaternion)
     square = b * b + c * c + d * d
-    with np.errstate(invalid="ignore"):
-        a = float(np.sqrt(max(0.0, 1.0 - square)))
-    if square > 1.0:
-        b, c, d = (x / np.sqrt(square) for x in (b, c, d))
+    a = math.sqrt(1.0 - square) if 1.0 - square >= HALF_TURN else 0.0
+    if a == 0.0 and square > 0:
+        b, c, d = (x / math.sqrt(square) for x in (b, c, d))
     rotation = np.array(
         [
             [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],

@@ -45,8 +45,16 @@ LEAN_TOLERANCE: Final = 0.01
 #: No slice lies further from the scanner's centre than this: bores are 2 m long.
 FARTHEST_MM: Final = 1e5
 
+#: A slice may lie this far to the side of the line through the first and the last one: less than a
+#: pixel of a hip's pictures, more than rounding to one decimal makes.
+ASIDE_MM: Final = 0.5
+
 #: Pixel spacings of one stack agree to this share.
 SAME_SPACING_SHARE: Final = 1e-3
+
+#: The grid's steps from pixel to pixel are those of its first slice; another slice's may differ by
+#: this share of a pixel.
+_SAME_DIRECTIONS: Final = math.radians(PARALLEL_DEG) + SAME_SPACING_SHARE + 1e-6
 
 #: Most positions that a refusal lists.
 _LISTED: Final = 12
@@ -113,12 +121,31 @@ def build_stack(planes: Sequence[Plane], name: str, single_slice_mm: float = 1.0
         _check_spacing(along[order], _towards_head(normal), name)
         step = (positions[order[-1]] - positions[order[0]]) / (len(planes) - 1)
         _check_upright(step, normal, name)
+        _check_in_line(positions[order], step, name)
     row_mm, column_mm = planes[0].spacing_mm
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1], affine[:3, 2] = step, down * row_mm, right * column_mm
     affine[:3, 3] = positions[order[0]]
     grid = Grid.from_affine(affine, (len(planes), *planes[0].shape))
     return Stack(tuple(int(i) for i in order), grid)
+
+
+def lies_on(plane: Plane, grid: Grid, k: int) -> bool:
+    """Return whether a slice is slice k of a grid, within what `build_stack` lets a stack differ
+    from its grid.  Asked for every slice that is read, hence without arrays."""
+    sx, rx, cx, x = grid.rows_of_affine[0]
+    sy, ry, cy, y = grid.rows_of_affine[1]
+    sz, rz, cz, z = grid.rows_of_affine[2]
+    right, down = plane.directions[:3], plane.directions[3:]
+    row, column = plane.spacing_mm[0] / math.hypot(*down), plane.spacing_mm[1] / math.hypot(*right)
+    off_mm = math.dist(plane.position_mm, (x + k * sx, y + k * sy, z + k * sz))
+    off_row = math.dist((rx, ry, rz), [d * row for d in down]) / plane.spacing_mm[0]
+    off_column = math.dist((cx, cy, cz), [d * column for d in right]) / plane.spacing_mm[1]
+    return (
+        plane.shape == grid.shape[1:]
+        and off_mm <= ASIDE_MM + EVEN_SPACING_MM
+        and max(off_row, off_column) <= _SAME_DIRECTIONS
+    )
 
 
 def unit_directions(directions: Sequence[float]) -> tuple[FloatArray, FloatArray]:
@@ -243,4 +270,18 @@ def _check_upright(step: FloatArray, normal: FloatArray, name: str) -> None:
             f"{name}: the stack leans {np.degrees(np.arcsin(min(1.0, lean))):.1f} degrees from "
             "the slices' normal, expected 0: it is sheared. Export the series again from the "
             "scanner or PACS."
+        )
+
+
+def _check_in_line(positions: FloatArray, step: FloatArray, name: str) -> None:
+    """Refuse a slice that lies to the side of the others, which evenly spaced planes may hide."""
+    line = positions[0] + np.arange(len(positions))[:, None] * step
+    aside = np.linalg.norm(positions - line, axis=1)
+    k = int(np.argmax(aside))
+    if aside[k] > ASIDE_MM + EVEN_SPACING_MM:
+        x, y, z = positions[k]
+        raise GeometryError(
+            f"{name}: the slice at ({x:.1f}, {y:.1f}, {z:.1f}) mm lies {aside[k]:.1f} mm off the "
+            f"line of the others, expected at most {ASIDE_MM + EVEN_SPACING_MM:g}. Export the "
+            "series again from the scanner or PACS."
         )

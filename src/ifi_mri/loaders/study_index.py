@@ -3,61 +3,106 @@
 The index is used only while every file under the study has the path, size and modification time
 that it had; one that differs, is new or is gone, and all headers are read again.  It holds no
 pixels, no patient and no file name (slices refer to the sorted list of files by number), and what
-it says of a slice is checked against the file when its pixels are read.
+it says of a slice is checked against the file when its pixels are read (`dicom.read_voxels`,
+`nifti.read_voxels`).
+
+Its first line is a digest of the rest and of what the rest depends on; the rest is JSON, in which
+the slices of all series stand as columns.  Whatever it holds, reading it gives a study of sound
+values or none.
 """
 
 import dataclasses
 import hashlib
 import json
+import math
 import os
+import stat
+import struct
 import tempfile
+import typing
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import chain, repeat
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final
 
 from ifi_mri._version import __version__
 from ifi_mri.config import SeriesWords
-from ifi_mri.loaders.source_files import FoundFile
-from ifi_mri.model import Caution, Grid, Instance, Series, Study
+from ifi_mri.loaders.source_files import FoundFile, PlainFile
+from ifi_mri.model import Caution, Grid, Instance, Point, Series, Study
 from ifi_mri.vocabulary import Side
 
 #: Grows when the layout of the index or the meaning of a field changes.
-LAYOUT: Final = 2
+LAYOUT: Final = 5
 
-_INSTANCE_FIELDS: Final = ("sop_class_uid", "sop_instance_uid", "frame", "position_mm", "number")
+#: No index of a study comes near this; a larger file is not read.
+LARGEST_INDEX: Final = 64 * 1024 * 1024
+
+#: A grid whose axes span less than this share of a box with its edges spans no volume.
+_FLAT: Final = 1e-9
+
+#: What reading a damaged index may meet.
+_DAMAGE: Final = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError,
+    struct.error,
+)  # fmt: skip
 
 
-def fingerprint(files: Sequence[FoundFile], root: Path, words: SeriesWords) -> str:
+def fingerprint(files: Sequence[FoundFile], root: Path, words: SeriesWords) -> bytes:
     """Return a digest of the paths, sizes and modification times of files, and of everything else
     that shapes what the headers are read as."""
-    return hashlib.sha256(
-        repr((LAYOUT, __version__, str(root), words.model_dump(), files)).encode()
-    ).hexdigest()
+    paths, sizes, times = zip(*files, strict=True) if files else ((), (), ())
+    settings = repr((LAYOUT, __version__, str(root), vars(words), len(files)))
+    digest = hashlib.blake2b(settings.encode("utf-8", "surrogatepass"), digest_size=32)
+    digest.update("\0".join(("", *paths, "")).encode("utf-8", "surrogatepass"))
+    digest.update(struct.pack(f"<{2 * len(files)}q", *sizes, *times))
+    return digest.digest()
 
 
-def read_index(path: Path, expected: str, files: Sequence[FoundFile], root: Path) -> Study | None:
-    """Return the study that an index holds, without its patient, or None where it does not fit."""
+def read_index(
+    path: Path, expected: bytes, files: Sequence[FoundFile], root: Path
+) -> tuple[Study, Instance] | None:
+    """Return the study that an index holds, without its patient and accession number, and the
+    first file's slice, whose header says these; None where the index does not fit."""
     try:
-        content = json.loads(path.read_bytes())
-        if content["fingerprint"] != expected:
+        seal, _, content = _bytes_of(path).partition(b"\n")
+        if seal != _seal(content, expected):
             return None
-        return _study(content["study"], files, root)
-    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return _study(json.loads(content), files, root)
+    except _DAMAGE:
         return None  # a damaged index is no index
 
 
-def write_index(path: Path, expected: str, files: Sequence[FoundFile], study: Study) -> None:
+def _bytes_of(path: Path) -> bytes:
+    """Return the bytes of a file; ValueError where it is a pipe, a device or too large."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_INDEX:
+        raise ValueError(status.st_size)
+    file = PlainFile(path)
+    try:
+        return file.read(0, LARGEST_INDEX)
+    finally:
+        file.close()
+
+
+def write_index(path: Path, expected: bytes, files: Sequence[FoundFile], study: Study) -> None:
     """Write an index, readable by its owner alone; a folder that cannot be written is no error."""
-    content = {"fingerprint": expected, "study": _plain_study(study, files)}
+    content = json.dumps(_plain_study(study, files), separators=(",", ":")).encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(json.dumps(content, separators=(",", ":")).encode())
+            file.write(_seal(content, expected) + b"\n" + content)
         os.replace(file.name, path)  # noqa: PTH105
     except OSError:
         return
+
+
+def _seal(content: bytes, expected: bytes) -> bytes:
+    """Return the line that fits this content and the files of that fingerprint alone."""
+    return hashlib.blake2b(content, key=expected, digest_size=32).hexdigest().encode()
 
 
 # --- study to plain values ----------------------------------------------------------------------
@@ -65,28 +110,43 @@ def write_index(path: Path, expected: str, files: Sequence[FoundFile], study: St
 
 def _plain_study(study: Study, files: Sequence[FoundFile]) -> dict[str, Any]:
     number = {Path(file.path): k for k, file in enumerate(files)}
+    slices = [instance for series in study.series for instance in series.instances]
     return {
         "study_uid": study.study_uid,
         "study_date": study.study_date.isoformat() if study.study_date else None,
         "n_ignored_files": study.n_ignored_files,
         "cautions": _plain_cautions(study.cautions),
-        "series": [_plain_series(series, number) for series in study.series],
+        "series": [_plain_series(series) for series in study.series],
+        "slices": _plain_slices(slices, number),
     }
 
 
-def _plain_series(series: Series, number: Mapping[Path, int]) -> dict[str, Any]:
-    values = {
-        field.name: getattr(series, field.name)
-        for field in dataclasses.fields(series)
-        if field.name not in ("grid", "instances", "cautions")
-    }
+def _plain_series(series: Series) -> dict[str, Any]:
+    values = {name: getattr(series, name) for name in (*_PLAIN, *_TUPLES)}
+    values["laterality"] = series.laterality
     values["grid"] = series.grid and [series.grid.rows_of_affine, series.grid.shape]
     values["cautions"] = _plain_cautions(series.cautions)
-    values["instances"] = [
-        [number[instance.path], *(getattr(instance, name) for name in _INSTANCE_FIELDS)]
-        for instance in series.instances
-    ]
+    values["n_slices"] = len(series.instances)
     return values
+
+
+def _plain_slices(instances: Sequence[Instance], number: Mapping[Path, int]) -> dict[str, Any]:
+    """Return the slices of all series, one behind the other, as columns."""
+    positions = chain.from_iterable(instance.position_mm for instance in instances)
+    packed = struct.pack(f"<{3 * len(instances)}d", *positions)
+    digests = _column([instance.header_digest for instance in instances])
+    plain = ("sop_class_uid", "sop_instance_uid", "frame", "number")
+    return {
+        "file": _column([number[instance.path] for instance in instances]),
+        **{name: _column([getattr(instance, name) for instance in instances]) for name in plain},
+        "position_mm": packed.hex(),
+        "header_digest": ",".join(digest.hex() for digest in digests),
+    }
+
+
+def _column(values: list[Any]) -> list[Any]:
+    """Return the values of a column, one alone where all are the same."""
+    return values[:1] if values.count(values[0]) == len(values) else values
 
 
 def _plain_cautions(cautions: Sequence[Caution]) -> list[list[str | None]]:
@@ -96,30 +156,123 @@ def _plain_cautions(cautions: Sequence[Caution]) -> list[list[str | None]]:
 # --- and back -----------------------------------------------------------------------------------
 
 
-def _study(content: Mapping[str, Any], files: Sequence[FoundFile], root: Path) -> Study:
+def _plain_fields() -> dict[str, frozenset[type]]:
+    """Return the fields of a series that hold a plain value, and its types as annotated."""
+    found = {}
+    for field in dataclasses.fields(Series):
+        kinds = frozenset(typing.get_args(field.type) or (field.type,))
+        if kinds <= {str, int, float, bool, NoneType}:
+            found[field.name] = kinds | {int} if float in kinds else kinds
+    return found
+
+
+_PLAIN: Final = _plain_fields()
+_TUPLES: Final = ("scanning_sequence", "scan_options", "image_type")
+
+
+def _study(
+    content: Mapping[str, Any], files: Sequence[FoundFile], root: Path
+) -> tuple[Study, Instance]:
     study_date = content["study_date"]
-    return Study(
-        study_uid=content["study_uid"],
+    instances, first = _instances(content["slices"], files)
+    series, start = [], 0
+    for values in content["series"]:
+        end = start + _checked(values["n_slices"], _WHOLE)
+        series.append(_series(values, instances[start:end]))
+        start = end
+    if start != len(instances) or not series:
+        raise ValueError(start)
+    study = Study(
+        study_uid=_checked(content["study_uid"], _TEXT),
         root=root,
-        series=tuple(_series(values, files) for values in content["series"]),
-        study_date=date.fromisoformat(study_date) if study_date else None,
-        n_ignored_files=content["n_ignored_files"],
+        series=tuple(series),
+        study_date=None if study_date is None else date.fromisoformat(study_date),
+        n_ignored_files=_checked(content["n_ignored_files"], _WHOLE),
         cautions=_cautions(content["cautions"]),
     )
+    return study, first
 
 
-def _series(values: dict[str, Any], files: Sequence[FoundFile]) -> Series:
-    for name in ("scanning_sequence", "scan_options", "image_type"):
-        values[name] = tuple(values[name])
-    side, grid = values["laterality"], values["grid"]
-    values["laterality"] = Side(side) if side else None
-    values["grid"] = grid and Grid(tuple(tuple(row) for row in grid[0]), tuple(grid[1]))
-    values["cautions"] = _cautions(values["cautions"])
-    values["instances"] = tuple(
-        Instance(_path(files[k].path), sop_class, sop_instance, frame, tuple(position), number)
-        for k, sop_class, sop_instance, frame, position, number in values["instances"]
+_TEXT: Final = frozenset({str})
+_WHOLE: Final = frozenset({int})
+_REAL: Final = frozenset({float})
+_BYTES: Final = frozenset({bytes})
+_TEXT_OR_NONE: Final[frozenset[type]] = frozenset({str, NoneType})
+_WHOLE_OR_NONE: Final[frozenset[type]] = frozenset({int, NoneType})
+
+
+def _checked(value: Any, kinds: frozenset[type]) -> Any:
+    """Return a value of one of some types, finite; ValueError for any other."""
+    if type(value) not in kinds or (type(value) is float and not math.isfinite(value)):
+        raise ValueError(value)
+    return value
+
+
+def _series(values: Mapping[str, Any], instances: tuple[Instance, ...]) -> Series:
+    fields = {name: _checked(values[name], kinds) for name, kinds in _PLAIN.items()}
+    for name in _TUPLES:
+        fields[name] = tuple(_checked(value, _TEXT) for value in values[name])
+    side = values["laterality"]
+    series = Series(
+        **fields,
+        laterality=Side(side) if side else None,
+        grid=_grid(values["grid"], len(instances)),
+        cautions=_cautions(values["cautions"]),
+        instances=instances,
     )
-    return Series(**values)
+    _check_loadable(series)
+    return series
+
+
+def _instances(
+    values: Mapping[str, Any], files: Sequence[FoundFile]
+) -> tuple[tuple[Instance, ...], Instance]:
+    """Return the slices of all series, and the one of the first file."""
+    packed = bytes.fromhex(values["position_mm"])
+    positions: list[Point] = list(struct.iter_unpack("<3d", packed))
+    digests = [*map(bytes.fromhex, values["header_digest"].split(","))]
+    n_slices = len(positions)
+    numbers = _values(values["file"], n_slices, _WHOLE)
+    if min(numbers) < 0 or not math.isfinite(sum(chain.from_iterable(positions))):
+        raise ValueError(values["file"])
+    instances = _made(
+        path=[_path(files[number].path) for number in numbers],
+        sop_class_uid=_values(values["sop_class_uid"], n_slices, _TEXT_OR_NONE),
+        sop_instance_uid=_values(values["sop_instance_uid"], n_slices, _TEXT_OR_NONE),
+        frame=_values(values["frame"], n_slices, _WHOLE_OR_NONE),
+        position_mm=positions,
+        number=_values(values["number"], n_slices, _WHOLE_OR_NONE),
+        header_digest=_values(digests, n_slices, _BYTES),
+    )
+    return instances, instances[numbers.index(min(numbers))]
+
+
+def _made(**columns: list[Any]) -> tuple[Instance, ...]:
+    """Return instances of which all fields are given, a column each.
+
+    Field after field: that takes half the time of making frozen instances one by one, which would
+    be the longest part of reading an index."""
+    assert columns.keys() == _INSTANCE_FIELDS.keys()
+    instances = tuple(map(object.__new__, repeat(Instance, len(columns["path"]))))
+    for name, values in columns.items():
+        deque(map(_INSTANCE_FIELDS[name].__set__, instances, values), maxlen=0)
+    return instances
+
+
+_INSTANCE_FIELDS: Final = {
+    field.name: getattr(Instance, field.name) for field in dataclasses.fields(Instance)
+}
+
+
+def _values(column: list[Any], n_values: int, kinds: frozenset[type]) -> list[Any]:
+    """Return the values of a column written by `_column`; ValueError for any other."""
+    if type(column) is not list or not kinds.issuperset(map(type, column)):
+        raise ValueError(column)
+    if len(column) == 1:
+        return column * n_values
+    if len(column) != n_values:
+        raise ValueError(column)
+    return column
 
 
 @lru_cache(maxsize=4096)
@@ -128,5 +281,40 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+def _grid(values: Any, n_slices: int) -> Grid | None:
+    """Return a grid of as many slices as there are; ValueError where it spans no volume."""
+    if values is None:
+        return None
+    rows, shape = values
+    if len(rows) != 4 or not all(len(row) == 4 for row in rows) or rows[3] != [0.0, 0.0, 0.0, 1.0]:
+        raise ValueError(rows)
+    grid = Grid(
+        tuple(tuple(_checked(x, _REAL) for x in row) for row in rows),
+        tuple(_checked(n, _WHOLE) for n in shape),
+    )
+    (a, b, c, _), (d, e, f, _), (g, h, i, _), _ = rows
+    box = math.hypot(a, d, g) * math.hypot(b, e, h) * math.hypot(c, f, i)
+    volume = abs(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
+    if len(shape) != 3 or min(shape) < 1 or shape[0] != n_slices or volume <= _FLAT * box:
+        raise ValueError(values)
+    return grid
+
+
+def _check_loadable(series: Series) -> None:
+    """Refuse a series of no known format, without a grid and a reason for it, and a NIfTI volume
+    whose slices are not those of its file in their order: its reader asks for no more."""
+    is_known = series.format in ("dicom", "nifti") and len(series.instances) > 0
+    if not is_known or (series.grid is None and not series.refusal):
+        raise ValueError(series.format)
+    if series.format == "nifti" and series.grid is not None:
+        paths = {instance.path for instance in series.instances}
+        frames = [instance.frame for instance in series.instances]
+        if len(paths) != 1 or frames != list(range(len(frames))):
+            raise ValueError(frames)
+
+
 def _cautions(plain: Sequence[Sequence[Any]]) -> tuple[Caution, ...]:
-    return tuple(Caution(code, text, Side(side) if side else None) for code, text, side in plain)
+    return tuple(
+        Caution(_checked(code, _TEXT), _checked(text, _TEXT), Side(side) if side else None)
+        for code, text, side in plain
+    )
