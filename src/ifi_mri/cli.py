@@ -338,6 +338,7 @@ def _run_case(
     from ifi_mri import config as settings_files
     from ifi_mri import landmarks as landmark_files
     from ifi_mri import pipeline
+    from ifi_mri.loaders.kept_slices import KeptSlices
 
     for path in (study_path, *landmark_paths):
         _must_exist(path)
@@ -348,13 +349,15 @@ def _run_case(
     try:
         landmark_set = landmark_files.read_all(landmark_paths, label_table=label_table)
         study = pipeline.load_study(study_path, config)
-        report = pipeline.analyse(study, landmark_set, intake, config)
+        open_volume = KeptSlices().open_volume
+        report = pipeline.analyse(study, landmark_set, intake, config, open_volume=open_volume)
         written = pipeline.write_report(
             report,
             study,
             options.out,
             formats,
             _format_options(options, study),
+            open_volume,
             language=config.language,
         )
     except ConfigError:

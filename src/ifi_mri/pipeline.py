@@ -32,6 +32,7 @@ from ifi_mri.findings import AssessedHip, narrowing
 from ifi_mri.landmarks import midline, proposing
 from ifi_mri.landmarks.label_masks import LabelMap
 from ifi_mri.landmarks.proposing import Completed
+from ifi_mri.language import translated
 from ifi_mri.model import (
     Caution,
     ClinicalIntake,
@@ -94,7 +95,7 @@ def analyse(
         From `ifi_mri.landmarks.label_masks.read`: structures that the reader did not mark are
         taken from them, and the ischiofemoral space is proposed from whole bones.
     open_volume : callable
-        Loads the slices of a series near points; a `ifi_mri.loaders.KeptSlices` reads each slice
+        Loads the slices of a series near points; `ifi_mri.loaders.kept_slices` reads each slice
         once for the numbers and for the pictures.
 
     Returns
@@ -184,7 +185,7 @@ def analyse(
         profiles=tuple(flag for hip in assessed for flag in narrowing.flags(hip, profiles())),
         cautions=_without_repeats(cautions),
         impression=(
-            *proposing.statement(completed.spaces),
+            *(translated(words, said) for said in proposing.statement(completed.spaces)),
             *summary.impression(found, measured, not_measured, diagnostic, words=words),
         ),
         summary=diagnostic,

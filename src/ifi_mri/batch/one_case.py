@@ -24,6 +24,7 @@ from ifi_mri.cohort import rows
 from ifi_mri.errors import ClinicalIntakeError, IfiMriError, ReportError
 from ifi_mri.landmarks import label_masks
 from ifi_mri.landmarks.text_files import read_head
+from ifi_mri.loaders.kept_slices import KeptSlices
 from ifi_mri.model import ClinicalIntake, LandmarkSet, Report
 from ifi_mri.vocabulary import HipRotation
 
@@ -94,7 +95,8 @@ def _analyse(task: Task) -> str:
         receipts.write(folder, replace(earlier, listing=task.listing))
         return REUSED
     landmarks = _landmarks(case, task.settings.label_table)
-    report = pipeline.analyse(study, landmarks, intake_of(case), config)
+    open_volume = KeptSlices().open_volume
+    report = pipeline.analyse(study, landmarks, intake_of(case), config, open_volume=open_volume)
     if earlier is None or earlier.asked != task.asked:
         report = _as_written_before(report, folder)
     settings = task.settings
@@ -104,6 +106,7 @@ def _analyse(task: Task) -> str:
         folder,
         settings.formats,
         settings.format_options,
+        open_volume,
         sync=False,
         language=config.language,
     )

@@ -215,27 +215,31 @@ def load_volume(series: Series, near: Sequence[Point] | None = None) -> Volume:
             raise loader.refusal_error(series, opener)
         first, last = 0, series.grid.shape[0] - 1
         if near is not None and len(near) > 0:
-            first, last = _slices_near(series.grid, near, f"series {series.label}")
+            first, last = slices_near(series.grid, near, f"series {series.label}")
         voxels = loader.read_voxels(series, range(first, last + 1), opener)
     voxels.flags.writeable = False
     return Volume(
         voxels=voxels,
-        affine=_affine_from(series.grid, first),
+        affine=affine_from(series.grid, first),
         frame_of_reference_uid=series.frame_of_reference_uid,
         series_uid=series.series_uid,
         instances=series.instances[first : last + 1],
     )
 
 
-def _affine_from(grid: Grid, first: int) -> geometry.FloatArray:
+def affine_from(grid: Grid, first: int) -> geometry.FloatArray:
+    """Return the affine of a grid whose slices are counted from slice ``first`` on."""
     affine = grid.affine.copy()
     affine[:3, 3] += first * affine[:3, 0]
     affine.flags.writeable = False
     return affine
 
 
-def _slices_near(grid: Grid, points_mm: Sequence[Point], name: str) -> tuple[int, int]:
-    """Return the first and the last slice that is nearest to any of the points."""
+def slices_near(grid: Grid, points_mm: Sequence[Point], name: str) -> tuple[int, int]:
+    """Return the first and the last slice that is nearest to any of the points.
+
+    Raises GeometryError, which calls the grid ``name``, where a point lies beyond its ends.
+    """
     points = np.asarray(points_mm, dtype=np.float64).reshape(-1, 3)
     if not np.isfinite(points).all():
         raise GeometryError(f"{name}: a point is not finite. Correct the landmarks.")

@@ -2,9 +2,9 @@
 
 Two readers who mark the same space rarely click on the same pixels, and the smallest distance lies
 between two edges, not between two clicks.  `refine` looks for the outer edges of cortex and tendon
-around marked points at sub-pixel precision (`edge_model`), in the plane of the slice, along the
-line and beside it (`snap`).  Nothing is replaced: what comes back stands beside what was marked,
-and an end whose edge is not clear stays there, with its reason.
+around marked points at sub-pixel precision (`edge_model`, fitted by `edge_fit`), in the plane of
+the slice, along the line and beside it (`snap`).  Nothing is replaced: what comes back stands
+beside what was marked, and an end whose edge is not clear stays there, with its reason.
 """
 
 from collections.abc import Sequence
@@ -54,10 +54,11 @@ def refine(gaps: Sequence[MarkedGap], volume: Volume, reach_mm: float) -> tuple[
     reasons = [_why_not(gap, volume) for gap in gaps]
     usable = [gap for gap, reason in zip(gaps, reasons, strict=True) if not reason]
     patches = _patches(usable, volume, reach_mm)
+    known: dict[tuple[int, LandmarkName, Point], SnappedEnd] = {}
     return tuple(
         _as_marked(gap, reason)
         if reason
-        else _refined(gap, patches[_slice_index(gap, volume)], reach_mm)
+        else _refined(gap, _slice_index(gap, volume), patches, reach_mm, known)
         for gap, reason in zip(gaps, reasons, strict=True)
     )
 
@@ -73,10 +74,26 @@ def _patches(gaps: Sequence[MarkedGap], volume: Volume, reach_mm: float) -> dict
     }
 
 
-def _refined(gap: MarkedGap, patch: SlicePatch, reach_mm: float) -> RefinedGap:
-    tissues = [TISSUES[mark.name] for mark in (gap.near, gap.far)]
-    near, far = snap_gap(patch, patch.places(gap.points_mm), tissues, reach_mm)
-    first, second = gap.points_mm
+def _refined(
+    gap: MarkedGap,
+    index: int,
+    patches: dict[int, SlicePatch],
+    reach_mm: float,
+    known: dict[tuple[int, LandmarkName, Point], SnappedEnd],
+) -> RefinedGap:
+    """Return a refined gap; ``known`` are the ends of other gaps by slice, landmark and click, for
+    several gaps begin at one click."""
+    patch, (first, second) = patches[index], gap.points_mm
+    names = gap.near.name, gap.far.name
+    keys = [(index, name, point) for name, point in zip(names, gap.points_mm, strict=True)]
+    near, far = snap_gap(
+        patch,
+        patch.places(gap.points_mm),
+        [TISSUES[name] for name in names],
+        reach_mm,
+        [known.get(key) for key in keys],
+    )
+    known.update(zip(keys, (near, far), strict=True))
     return RefinedGap(
         gap, (_end(patch, near, gap.near.name, first), _end(patch, far, gap.far.name, second))
     )

@@ -12,9 +12,8 @@ What differs from there: not one profile after another but all pixels around a s
 are fitted at once, at the places where they were acquired (interpolated profiles would carry
 correlated noise).  Along that stretch the edge is a smooth curve, the cortex changes its thickness
 slowly, and marrow and surroundings change their brightness slowly: Legendre polynomials with priors
-on how far they bend.  Pixels that do not fit lose their say (Tukey's bisquare: Beaton AE, Tukey JW,
-Technometrics 1974;16:147).  Where the bone is clothed in a layer of fat with muscle beyond, a
-fourth plateau can be asked for.
+on how far they bend.  Where the bone is clothed in a layer of fat with muscle beyond, a fourth
+plateau can be asked for.  `edge_fit` fits the model and says what of it is proven.
 
 A tendon is dark throughout, so its model begins with the outer step.
 """
@@ -25,7 +24,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numpy.polynomial import legendre
 from scipy.special import ndtr
 
 FloatArray = npt.NDArray[np.float64]
@@ -53,9 +51,10 @@ _BEYOND_MM: Final = 1.0
 #: Where pixels enter and leave the fit, over how many mm: none may jump in or out.
 _FADE_MM: Final = 0.4
 
-#: SD of the point spread in pixels: a fully sampled k-space gives a sinc of 1.21 pixels full width
-#: at half maximum, 0.51 pixels SD for a Gaussian as wide; the filters of scanners and interpolated
-#: matrices make it wider or narrower.
+#: SD of the point spread in pixels that were acquired: a fully sampled k-space gives a sinc of 1.21
+#: pixels full width
+#: at half maximum, 0.51 pixels SD for a Gaussian as wide; filters of scanners make it wider or
+#: narrower.
 BLUR_PIXELS: Final = 0.5
 
 #: Brightness of compact bone as a fraction of its marrow, blood and fat in the bone included.
@@ -65,17 +64,12 @@ DARK_FRACTION: Final = 0.12
 #: (Gudbjartsson H, Patz S, Magn Reson Med 1995;34:910, doi:10.1002/mrm.1910340618).
 NOISE_FLOOR: Final = 1.2533
 
+#: What a start is good to, mm, where the edge's priors smooth it.
+_GOOD_TO_MM: Final = 0.3
+
 #: A layer of fat on the bone, mm, before anything is known of it.
 _LAYER_MM: Final = 1.0
 
-_MAX_STEPS: Final = 12
-_CONVERGED_MM: Final = 0.02
-_DAMPING: Final = 1e-3
-
-#: Residuals beyond this many SD have no say: 95 % efficient for normal noise.
-_BISQUARE: Final = 4.685
-
-_SD_OF_MAD: Final = 1.4826
 _ROOT_2_PI: Final = float(np.sqrt(2 * np.pi))
 
 
@@ -89,10 +83,12 @@ class _Prior(NamedTuple):
 #: Nothing is known of the first coefficient.
 _FREE: Final = 1e3
 
-#: mm: offset and slope are free; a bone 5 mm in radius bends by 1.1 mm of the third over 8 mm.
+#: mm, of a curve 4 mm to both sides; longer ones bend more, in proportion.  Offset and slope are
+#: free; a bone 5 mm in radius bends by 1.1 mm of the third over 8 mm.
 _EDGE: Final = _Prior((_FREE, _FREE, 1.5, 0.7, 0.4), 1.0)
+_EDGE_HALF_MM: Final = 4.0
 _LOG_THICKNESS: Final = _Prior((0.8, 0.3), 0.4)
-_LOG_BLUR: Final = _Prior((0.25,), 0.2)
+_LOG_BLUR: Final = _Prior((0.12,), 0.2)
 _LOG_LAYER: Final = _Prior((0.5,), 0.3)
 
 #: Brightness: of marrow and surroundings in units of the marrow's typical one (of a tendon's
@@ -173,54 +169,36 @@ class EdgeFit:
     @property
     def misfit(self) -> float:
         """Chi-square of what is left over, in independent samples."""
-        return float((self.weight * self.left**2).sum() / (self.noise**2 * self.per_sample))
+        return misfit_of(self.left, Say(self.weight, self.noise), self.per_sample)
 
 
-class _Say(NamedTuple):
+class Say(NamedTuple):
     """The say of every pixel, and the noise they share."""
 
     weight: FloatArray
     noise: float
 
 
-def fit_edge(pixels: Pixels, tissue: Tissue, start: Start, layered: bool = False) -> EdgeFit:
-    """Return the outer edge of bone or tendon along a curve.
-
-    Least squares with priors, by damped Gauss-Newton steps.  The standard deviations are those of
-    the linearised fit, with the noise that the model leaves over.
-
-    Parameters
-    ----------
-    pixels : Pixels
-    tissue : Tissue
-    start : Start
-    layered : bool
-        Whether a layer of another brightness clothes the edge, with something else beyond.
-    """
-    return _fit(_Model(pixels, start, _parameters(tissue, layered)))
+def misfit_of(left: FloatArray, say: Say, per_sample: float) -> float:
+    """Return the chi-square of what is left over, in independent samples."""
+    return float((say.weight * left**2).sum() / (say.noise**2 * per_sample))
 
 
-def evidence_of_cortex(pixels: Pixels, fit: EdgeFit, start: Start) -> float:
-    """Return by how much chi-square grows where marrow and surroundings meet without a cortex.
-
-    ``fit`` and ``start`` are a bone's, without a layer: a dark layer would stand in for the cortex.
-    """
-    between = start._replace(offset_mm=fit.offset_mm - fit.thickness_mm / 2)
-    model = _Model(pixels, between, _parameters(Tissue.TENDON, layered=False))
-    return _fit(model, _Say(fit.weight, fit.noise)).misfit - fit.misfit
+def expected_blur_pixels(pixels_per_sample: float) -> float:
+    """Return the expected SD of the point spread, in pixels, of an image in which so many pixels
+    share one sample: as if it had been interpolated by the same factor along both axes."""
+    return float(BLUR_PIXELS * np.sqrt(pixels_per_sample))
 
 
-def evidence_of_layer(pixels: Pixels, tissue: Tissue, fit: EdgeFit, start: Start) -> float:
-    """Return by how much chi-square grows without the layer of a layered fit."""
-    model = _Model(pixels, start, _parameters(tissue, layered=False))
-    return _fit(model, _Say(fit.weight, fit.noise)).misfit - fit.misfit
+def _edge_prior(half_mm: float) -> _Prior:
+    return _EDGE._replace(sd=tuple(sd * half_mm / _EDGE_HALF_MM for sd in _EDGE.sd))
 
 
-def _parameters(tissue: Tissue, layered: bool) -> dict[str, _Prior]:
+def _parameters(tissue: Tissue, half_mm: float, layered: bool) -> dict[str, _Prior]:
     bone = {"log_thickness": _LOG_THICKNESS, "inner": _MARROW, "dark": _CORTEX}
     layer = {"log_layer": _LOG_LAYER, "beyond": _BEYOND}
     return {
-        "edge": _EDGE,
+        "edge": _edge_prior(half_mm),
         **(bone if tissue is Tissue.BONE else {"dark": _TENDON}),
         "outer": _OUTSIDE,
         **(layer if layered else {}),
@@ -228,45 +206,11 @@ def _parameters(tissue: Tissue, layered: bool) -> dict[str, _Prior]:
     }
 
 
-def _fit(model: "_Model", fixed: _Say | None = None) -> EdgeFit:
-    """Return the fit of a model; ``fixed`` keeps the say of every pixel."""
-    theta = model.start
-    for step in range(_MAX_STEPS):
-        predicted, slopes, window = model.evaluate(theta)
-        left = model.pixels.value - predicted
-        say = fixed or _say(left, window, model.pixels.noise, equal=step == 0)
-        certainty = say.weight / (say.noise**2 * model.pixels.per_sample)
-        information = (slopes * certainty) @ slopes.T + np.diag(model.precision)
-        pull = slopes @ (certainty * left)
-        pull -= model.precision * (theta - model.expected)
-        damped = information + _DAMPING * np.diag(np.diag(information))
-        change = np.clip(np.linalg.solve(damped, pull), -model.longest, model.longest)
-        if step > 1 and np.abs(change[model.part["edge"]]).max() < _CONVERGED_MM:
-            break
-        theta = theta + change
-    covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
-    return model.result(theta, covariance, left, say)
-
-
-def _say(left: FloatArray, window: FloatArray, least_noise: float, equal: bool) -> _Say:
-    """Return the say of pixels from what is left over; the noise is at least the image's own."""
-    within = np.abs(left[window > 0.5])
-    noise = max(_SD_OF_MAD * _median(within), least_noise)
-    if equal:
-        return _Say(window, noise)
-    return _Say(window * np.clip(1 - (left / (_BISQUARE * noise)) ** 2, 0, 1) ** 2, noise)
-
-
-def _median(values: FloatArray) -> float:
-    """Return the median, the higher of two; 0 of nothing.  Many times faster than NumPy's."""
-    middle = len(values) // 2
-    return float(np.partition(values, middle)[middle]) if len(values) else 0.0
-
-
-class _Model:
+class Model:
     """The parameters by name with their priors; the model's value and slopes at every pixel."""
 
-    def __init__(self, pixels: Pixels, start: Start, parameters: dict[str, _Prior]) -> None:
+    def __init__(self, pixels: Pixels, start: Start, tissue: Tissue, layered: bool = False) -> None:
+        parameters = _parameters(tissue, pixels.half_mm, layered)
         self.pixels, self.along_mm = pixels, start.along_mm
         self.part: dict[str, slice] = {}
         n = 0
@@ -276,7 +220,10 @@ class _Model:
         priors = parameters.values()
         self.precision = np.concatenate([prior.sd for prior in priors]) ** -2.0
         self.longest = np.concatenate([[prior.longest] * len(prior.sd) for prior in priors])
+        self.row = np.repeat(np.arange(len(parameters)), [len(prior.sd) for prior in priors])
+        self.degree = np.concatenate([np.arange(len(prior.sd)) for prior in priors])
         self.polynomials = self._legendre(pixels.along_mm)
+        self.basis = self.polynomials[self.degree]
         self.bright = _typical_brightness(pixels, start, self.is_bone)
         self.expected = self._expected(start)
         self.start = self._start(start)
@@ -287,19 +234,29 @@ class _Model:
         return "inner" in self.part
 
     def _legendre(self, along_mm: FloatArray) -> FloatArray:
-        position = np.clip(along_mm / self.pixels.half_mm, -1, 1)
-        return np.asarray(legendre.legvander(position, len(_EDGE.sd) - 1).T, dtype=np.float64)
+        """Return Legendre's polynomials up to the fourth degree, shape (5, n)."""
+        x = np.minimum(np.maximum(along_mm / self.pixels.half_mm, -1.0), 1.0)
+        square = x * x
+        third, fourth = (2.5 * square - 1.5) * x, (4.375 * square - 3.75) * square + 0.375
+        return np.stack([np.ones_like(x), x, 1.5 * square - 0.5, third, fourth])
 
-    def _along(self, name: str, theta: FloatArray, polynomials: FloatArray) -> FloatArray:
-        coefficients = theta[self.part[name]]
-        return np.asarray(coefficients @ polynomials[: len(coefficients)])
-
-    def _exp_along(self, name: str, theta: FloatArray, polynomials: FloatArray) -> FloatArray:
-        return np.asarray(np.exp(np.clip(self._along(name, theta, polynomials), -3.0, 3.0)))
+    def _along(self, theta: FloatArray, polynomials: FloatArray) -> dict[str, FloatArray]:
+        """Return every parameter along the curve: heights and thicknesses in mm, brightness as in
+        the image, and the point spread."""
+        table = np.zeros((len(self.part), len(polynomials)))
+        table[self.row, self.degree] = theta
+        along: dict[str, FloatArray] = dict(zip(self.part, table @ polynomials, strict=True))
+        for name in along.keys() & {"inner", "dark", "outer", "beyond"}:
+            along[name] *= self.bright
+        for name in along.keys() & {"log_thickness", "log_layer"}:
+            along[name] = np.exp(np.minimum(np.maximum(along[name], -3.0), 3.0))
+        if self.is_bone:
+            along["dark"] *= theta[self.part["inner"].start]
+        return along
 
     def _expected(self, start: Start) -> FloatArray:
         expected = np.zeros(len(self.precision))
-        expected[self.part["log_blur"]] = np.log(BLUR_PIXELS)
+        expected[self.part["log_blur"]] = np.log(expected_blur_pixels(self.pixels.per_sample))
         if self.is_bone:
             expected[self.part["log_thickness"].start] = np.log(start.thickness_mm)
             floor = NOISE_FLOOR * self.pixels.noise / self.bright
@@ -311,10 +268,8 @@ class _Model:
     def _start(self, start: Start) -> FloatArray:
         theta = self.expected.copy()
         curve = self._legendre(start.along_mm)
-        ridge = np.diag(1 / np.array(_EDGE.sd)) * 0.3  # as if the start were good to 0.3 mm
-        theta[self.part["edge"]] = np.linalg.solve(
-            curve @ curve.T + ridge**2, curve @ start.offset_mm
-        )
+        ridge = np.diag(self.precision[self.part["edge"]]) * _GOOD_TO_MM**2
+        theta[self.part["edge"]] = np.linalg.solve(curve @ curve.T + ridge, curve @ start.offset_mm)
         theta[self.part["dark"].start] = max(theta[self.part["dark"].start], DARK_FRACTION)
         for name in ("inner", "outer", "beyond"):
             if name in self.part:
@@ -325,79 +280,90 @@ class _Model:
                     theta[self.part[name]] = values
         return theta
 
-    def _levels(self, theta: FloatArray, polynomials: FloatArray) -> dict[str, FloatArray]:
-        names = [name for name in ("inner", "dark", "outer", "beyond") if name in self.part]
-        level: dict[str, FloatArray] = {
-            name: self.bright * self._along(name, theta, polynomials) for name in names
-        }
-        if self.is_bone:
-            level["dark"] *= theta[self.part["inner"].start]
-        return level
-
     def evaluate(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the model, shape (pixels,), its slopes, (parameters, pixels), and the window."""
-        level = self._levels(theta, self.polynomials)
+        along = self._along(theta, self.polynomials)
+        dark, outer = along["dark"], along["outer"]
         blur = self.pixels.width_mm * np.exp(theta[self.part["log_blur"]])
-        height = self.pixels.height_mm - self._along("edge", theta, self.polynomials)
+        height = self.pixels.height_mm - along["edge"]
         outside = ndtr(height / blur)
-        predicted = level["dark"] + (level["outer"] - level["dark"]) * outside
-        lift = (level["outer"] - level["dark"]) * _bell(height, blur)
+        predicted = dark + (outer - dark) * outside
+        lift = (outer - dark) * _bell(height, blur)
         slope = {"edge": -lift, "log_blur": -lift * height}
         share = {"dark": 1 - outside, "outer": outside}
         thickness = layer = np.zeros_like(height)
         if self.is_bone:
-            thickness = self._exp_along("log_thickness", theta, self.polynomials)
+            inner, thickness = along["inner"], along["log_thickness"]
             depth = height + thickness
             share["inner"] = ndtr(-depth / blur)
             share["dark"] = share["dark"] - share["inner"]
-            predicted += (level["inner"] - level["dark"]) * share["inner"]
-            fall = (level["inner"] - level["dark"]) * _bell(depth, blur)
+            predicted += (inner - dark) * share["inner"]
+            fall = (inner - dark) * _bell(depth, blur)
             slope["edge"] += fall
             slope["log_blur"] += fall * depth
             slope["log_thickness"] = -fall * thickness
-        if "beyond" in level:
-            layer = self._exp_along("log_layer", theta, self.polynomials)
+        if "beyond" in along:
+            beyond, layer = along["beyond"], along["log_layer"]
             past = height - layer
             share["beyond"] = ndtr(past / blur)
             share["outer"] = share["outer"] - share["beyond"]
-            predicted += (level["beyond"] - level["outer"]) * share["beyond"]
-            change = (level["beyond"] - level["outer"]) * _bell(past, blur)
+            predicted += (beyond - outer) * share["beyond"]
+            change = (beyond - outer) * _bell(past, blur)
             slope["edge"] -= change
             slope["log_blur"] -= change * past
             slope["log_layer"] = -change * layer
         slope |= {name: self.bright * part for name, part in share.items()}
         if self.is_bone:
             slope["dark"] = slope["dark"] * theta[self.part["inner"].start]
-        slopes = [
-            self.polynomials[: part.stop - part.start] * slope[name]
-            for name, part in self.part.items()
-        ]
-        return predicted, np.concatenate(slopes), self._window(height, thickness, layer)
+        slopes = np.stack([slope[name] for name in self.part])[self.row] * self.basis
+        return predicted, slopes, self._window(height, thickness, layer)
+
+    def normal_equations(
+        self, theta: FloatArray, slopes: FloatArray, left: FloatArray, say: Say
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the information, shape (parameters, parameters), and the pull, (parameters,)."""
+        weighted = slopes * (say.weight / (say.noise**2 * self.pixels.per_sample))
+        information = weighted @ slopes.T
+        information[np.diag_indices_from(information)] += self.precision
+        return information, weighted @ left - self.precision * (theta - self.expected)
+
+    def step(self, information: FloatArray, pull: FloatArray, damping: float) -> FloatArray:
+        """Return a damped step, none of its parts longer than allowed."""
+        damped = information.copy()
+        damped[np.diag_indices_from(damped)] *= 1 + damping
+        return np.asarray(np.clip(np.linalg.solve(damped, pull), -self.longest, self.longest))
+
+    def costs(self, theta: FloatArray, say: Say) -> tuple[float, float, FloatArray, FloatArray]:
+        """Return the misfit, the same with the priors, and the normal equations."""
+        predicted, slopes, _ = self.evaluate(theta)
+        left = self.pixels.value - predicted
+        misfit = misfit_of(left, say, self.pixels.per_sample)
+        strain = float((self.precision * (theta - self.expected) ** 2).sum())
+        return misfit, misfit + strain, *self.normal_equations(theta, slopes, left, say)
 
     def _window(self, height: FloatArray, thickness: FloatArray, layer: FloatArray) -> FloatArray:
         width = self.pixels.width_mm
         inside = height + thickness + np.maximum(INSIDE_MM, INSIDE_PIXELS * width)
-        reach = np.where(layer > 0, layer + _BEYOND_MM, OUTSIDE_MM)
+        reach = layer + _BEYOND_MM if "log_layer" in self.part else OUTSIDE_MM
         outside = np.maximum(reach, OUTSIDE_PIXELS * width) - height
         return np.asarray(_fading(inside) * _fading(outside))
 
     def result(
-        self, theta: FloatArray, covariance: FloatArray, left: FloatArray, say: _Say
+        self, theta: FloatArray, covariance: FloatArray, left: FloatArray, say: Say
     ) -> EdgeFit:
         """Return the fit in the words of anatomy."""
         curve, edge = self._legendre(self.along_mm), self.part["edge"]
-        level = self._levels(theta, curve)
-        bone, layered = self.is_bone, "log_layer" in self.part
+        along = self._along(theta, curve)
         endless = np.full(curve.shape[1], np.inf)
         return EdgeFit(
-            offset_mm=self._along("edge", theta, curve),
-            sd_mm=np.sqrt(np.einsum("jn,jk,kn->n", curve, covariance[edge, edge], curve)),
-            inner=level["inner"] if bone else level["dark"],
-            dark=level["dark"],
-            outer=level["outer"],
-            thickness_mm=self._exp_along("log_thickness", theta, curve) if bone else endless,
+            offset_mm=along["edge"],
+            sd_mm=np.sqrt(((covariance[edge, edge] @ curve) * curve).sum(axis=0)),
+            inner=along.get("inner", along["dark"]),
+            dark=along["dark"],
+            outer=along["outer"],
+            thickness_mm=along.get("log_thickness", endless),
             blur_pixels=float(np.exp(theta[self.part["log_blur"]][0])),
-            layer_mm=float(np.exp(theta[self.part["log_layer"]][0])) if layered else None,
+            layer_mm=float(np.median(along["log_layer"])) if "log_layer" in along else None,
             noise=say.noise,
             left=left,
             weight=say.weight,
@@ -423,7 +389,7 @@ def _typical_brightness(pixels: Pixels, start: Start, is_bone: bool) -> float:
 
 def _fading(inside_mm: FloatArray) -> FloatArray:
     """Return 0 outside of a border, 1 inside, and a ramp between."""
-    return np.asarray(np.clip(inside_mm / _FADE_MM + 0.5, 0, 1))
+    return np.asarray(np.minimum(np.maximum(inside_mm / _FADE_MM + 0.5, 0.0), 1.0))
 
 
 def _bell(height: FloatArray, blur: FloatArray) -> FloatArray:

@@ -29,6 +29,10 @@ _ENOUGH_CONTRAST: Final = 6.0
 #: What tried thicknesses and depths are off by, as a fraction of the contrast.
 _COARSENESS: Final = 0.05
 
+#: A line that is not darker than the fainter of its two sides by this share is part of that side:
+#: cortex and the muscle upon it, taken for one.
+_LEAST_DARKER: Final = 0.2
+
 _WORST: Final = -(_ENOUGH_CONTRAST**2)
 
 #: Where marrow is looked for within the cortex, mm.
@@ -57,24 +61,27 @@ class Band(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """How well an edge fits at every depth of every ray, arrays of shape (rays, depths).
+    """How well an edge fits at some depths of every ray, arrays of shape (rays, places).
 
     ``score`` is the squared contrast of the dark line (of the tendon) against the fainter of its
     two sides, in standard deviations, less the misfit (what chi-square exceeds its
     expectation by); 0 is no line at all.  ``thickness_mm`` is the thickness that fits best,
-    ``dark`` the brightness of the line.
+    ``dark`` the brightness of the line, ``depths_mm`` (places,) where the edges are.
     """
 
     score: FloatArray
     thickness_mm: FloatArray
     dark: FloatArray
+    depths_mm: FloatArray
 
 
 class Darkness(NamedTuple):
-    """How dark the cortex is expected, and its SD; the brightest that a tendon may be, and 0."""
+    """How dark the cortex is expected, and its SD above and below; the brightest that a tendon may
+    be."""
 
     expected: float
-    sd: float
+    sd: float = 0.0
+    sd_below: float = 0.0
 
 
 class Path(NamedTuple):
@@ -88,103 +95,159 @@ class Path(NamedTuple):
 
 
 def scores(
-    band: Band, tissue: Tissue, blur_mm: float, dark: Darkness, thickness_mm: float | None = None
+    band: Band,
+    tissue: Tissue,
+    blur_mm: float,
+    dark: Darkness,
+    within_mm: tuple[float, float],
+    thickness_mm: float | None = None,
 ) -> Scores:
-    """Return how well an edge fits everywhere, for a line or tendon as dark as it should be.
+    """Return how well an edge fits at all depths within two, for a line or tendon as dark as it
+    should be.
 
     With ``thickness_mm`` only cortices about as thick are tried.
     """
     step = float(band.depths_mm[1] - band.depths_mm[0])
-    best = Scores(*(np.full(band.values.shape, start) for start in (-np.inf, 0.0, 0.0)))
-    for thickness in _thicknesses_mm(thickness_mm) if tissue is Tissue.BONE else (0.0,):
-        template = _template(step, blur_mm, tissue, thickness, band.values.shape[1])
-        if template is None:
-            continue
-        score, levels = _score(band.values, template, band.noise)
-        if tissue is Tissue.TENDON:
-            score[levels[0] > dark.expected] = -np.inf
-        else:
-            noise = band.noise / np.sqrt(max(thickness / step, 1.0))
-            score -= (np.maximum(levels[1] - dark.expected, 0) / np.hypot(dark.sd, noise)) ** 2
-        at = (slice(None), slice(template.n_inside, template.n_inside + score.shape[1]))
-        better = score > best.score[at]
-        best.score[at] = np.where(better, score, best.score[at])
-        best.thickness_mm[at] = np.where(better, thickness, best.thickness_mm[at])
-        best.dark[at] = np.where(better, levels[-2], best.dark[at])
-    return best
+    thicknesses = _thicknesses_mm(thickness_mm) if tissue is Tissue.BONE else (0.0,)
+    first, last = np.searchsorted(band.depths_mm, [within_mm[0] - 1e-9, within_mm[1] + 1e-9])
+    places = range(int(first), int(last))
+    laid = _templates(step, blur_mm, tissue, thicknesses, len(band.depths_mm), places)
+    score, levels = _score(band.values, laid, band.noise)
+    if tissue is Tissue.BONE:
+        score -= _unlike_cortex(levels, laid, dark, band.noise)
+    else:
+        score[levels[:, 0] > dark.expected] = -np.inf
+    best = score.argmax(axis=0)[None]
+    return Scores(
+        np.take_along_axis(score, best, axis=0)[0],
+        np.asarray(thicknesses)[best[0]],
+        np.take_along_axis(levels[:, -2], best, axis=0)[0],
+        band.depths_mm[first:last],
+    )
 
 
-def _thicknesses_mm(about: float | None) -> list[float]:
+def _thicknesses_mm(about: float | None) -> tuple[float, ...]:
     if about is None:
-        return list(THICKNESSES_MM)
-    return [one for one in THICKNESSES_MM if about / _ABOUT <= one <= about * _ABOUT]
+        return THICKNESSES_MM
+    return tuple(one for one in THICKNESSES_MM if about / _ABOUT <= one <= about * _ABOUT)
 
 
-class _Template(NamedTuple):
-    """The plateaus of the model around an edge, the dark one second to last, laid at every place of
-    a ray.
+class _Templates(NamedTuple):
+    """The plateaus of the model around an edge, the dark one second to last, for every thickness,
+    laid at every place of a ray.
 
-    ``laid`` has the shape (plateaus, depths, places), ``inverse`` (plateaus, plateaus) turns
-    moments into levels, ``contrasts`` (bright plateaus, plateaus) levels into contrasts in units of
-    the noise's SD.  ``n_inside`` of ``n_samples`` lie inside the edge.
+    ``levels_of`` (thicknesses, plateaus, depths, places) turns brightness into the levels of the
+    plateaus, ``moments_of`` (thicknesses, plateaus, plateaus) levels into moments, ``contrasts_of``
+    (thicknesses, bright plateaus, plateaus) levels into contrasts in units of the noise's SD.  A
+    template covers the samples from ``first`` to before ``last``, (thicknesses, places).
+    ``dark_sd`` is the dark level's SD in units of the noise's, and ``averaged_sd`` that of a mean
+    along the dark plateau, (thicknesses, 1, 1).
     """
 
-    laid: FloatArray
-    inverse: FloatArray
-    contrasts: FloatArray
-    n_inside: int
-    n_samples: int
+    levels_of: FloatArray
+    moments_of: FloatArray
+    contrasts_of: FloatArray
+    first: npt.NDArray[np.int_]
+    last: npt.NDArray[np.int_]
+    dark_sd: FloatArray
+    averaged_sd: FloatArray
 
 
-@lru_cache(maxsize=256)  # the same for all edges of a picture whose pixels are square
-def _template(
-    step_mm: float, blur_mm: float, tissue: Tissue, thickness_mm: float, n_depths: int
-) -> _Template | None:
-    """Return the template of an edge; None where a ray is too short for it."""
+@lru_cache(maxsize=64)  # the same for all edges of a picture whose pixels are square
+def _templates(
+    step_mm: float,
+    blur_mm: float,
+    tissue: Tissue,
+    thicknesses_mm: tuple[float, ...],
+    n_depths: int,
+    places: range,
+) -> _Templates:
+    """Return the templates of an edge; no place may be so near the end of a ray that a template
+    does not fit there."""
+    place, levels_of, moments, contrasts, first, last = np.array(places), [], [], [], [], []
+    for thickness in thicknesses_mm:
+        plateaus, n_inside = _plateaus(step_mm, blur_mm, tissue, thickness)
+        n_samples, n = plateaus.shape
+        moments.append(plateaus.T @ plateaus)
+        inverse = np.linalg.inv(moments[-1])
+        first.append(place - n_inside)
+        last.append(first[-1] + n_samples)
+        laid = np.zeros((n, n_depths, len(place)))
+        sample = first[-1] + np.arange(n_samples)[:, None]
+        laid[:, sample, np.arange(len(place))] = (inverse @ plateaus.T)[..., None]
+        levels_of.append(laid)
+        units = np.eye(n)[np.arange(n) != n - 2] - np.eye(n)[n - 2]
+        contrasts.append(units / np.sqrt(((units @ inverse) * units).sum(axis=1))[:, None])
+    dark_sd = np.sqrt(np.linalg.inv(np.array(moments))[:, -2, -2])
+    averaged_sd = np.asarray(np.maximum(np.array(thicknesses_mm) / step_mm, 1.0) ** -0.5)
+    return _Templates(
+        np.array(levels_of),
+        np.array(moments),
+        np.array(contrasts),
+        np.array(first),
+        np.array(last),
+        dark_sd[:, None, None],
+        averaged_sd[:, None, None],
+    )
+
+
+def _plateaus(
+    step_mm: float, blur_mm: float, tissue: Tissue, thickness_mm: float
+) -> tuple[FloatArray, int]:
+    """Return the plateaus around an edge, shape (samples, plateaus), and how many samples lie
+    inside of it."""
     n_inside = max(2, round((INSIDE_MM + thickness_mm) / step_mm))
-    n_samples = n_inside + max(2, round(OUTSIDE_MM / step_mm)) + 1
-    if n_samples > n_depths:
-        return None
-    height = (np.arange(n_samples) - n_inside) * step_mm
+    n_outside = max(2, round(OUTSIDE_MM / step_mm))
+    height = np.arange(-n_inside, n_outside + 1) * step_mm
     outer = ndtr(height / blur_mm)
     if tissue is Tissue.TENDON:
-        plateaus = np.stack([1 - outer, outer], axis=1)
-    else:
-        inner = ndtr(-(height + thickness_mm) / blur_mm)
-        plateaus = np.stack([inner, 1 - inner - outer, outer], axis=1)
-    n = plateaus.shape[1]
-    inverse = np.linalg.inv(plateaus.T @ plateaus)
-    dark = np.eye(n)[n - 2]
-    units = [bright - dark for bright in np.eye(n) if bright[n - 2] == 0]
-    contrasts = np.stack([unit / np.sqrt(unit @ inverse @ unit) for unit in units])
-    n_places = n_depths - n_samples + 1
-    offset = np.arange(n_depths)[:, None] - np.arange(n_places)
-    within = (offset >= 0) & (offset < n_samples)
-    laid = np.where(within[..., None], plateaus[np.clip(offset, 0, n_samples - 1)], 0.0)
-    laid = np.ascontiguousarray(np.moveaxis(laid, -1, 0))
-    return _Template(laid, inverse, contrasts, n_inside, n_samples)
+        return np.stack([1 - outer, outer], axis=1), n_inside
+    inner = ndtr(-(height + thickness_mm) / blur_mm)
+    return np.stack([inner, 1 - inner - outer, outer], axis=1), n_inside
 
 
-def _score(values: FloatArray, template: _Template, noise: float) -> tuple[FloatArray, FloatArray]:
-    """Return scores, shape (rays, places), and levels of the plateaus, (plateaus, rays, places)."""
-    n, missing = len(template.inverse), np.isnan(values)
+def _score(values: FloatArray, laid: _Templates, noise: float) -> tuple[FloatArray, FloatArray]:
+    """Return scores, shape (thicknesses, rays, places), and levels of the plateaus, (thicknesses,
+    plateaus, rays, places)."""
+    n_thicknesses, n, _ = laid.moments_of.shape
+    missing = np.isnan(values)
     known = np.where(missing, 0.0, values)
-    moments = known @ template.laid
-    levels = np.tensordot(template.inverse, moments, axes=1)
-    power = _sums(known * known, template.n_samples)
-    misfit = power - (moments * levels).sum(axis=0)
-    contrast = np.tensordot(template.contrasts, levels, axes=1).min(axis=0) / noise
-    coarse = _COARSENESS * (levels.max(axis=0) - levels.min(axis=0))
-    excess = np.maximum(misfit / (noise**2 + coarse**2) - (template.n_samples - n), 0)
-    score = np.clip(contrast, 0, _ENOUGH_CONTRAST) ** 2 - excess
-    score[_sums(missing.astype(np.float64), template.n_samples) > 0] = -np.inf
+    levels = known @ laid.levels_of  # many small products: large ones would start threads
+    flat = levels.reshape(n_thicknesses, n, -1)
+    explained = (
+        ((laid.moments_of @ flat) * flat).sum(axis=1).reshape(n_thicknesses, len(values), -1)
+    )
+    contrast = (laid.contrasts_of @ flat).min(axis=1).reshape(explained.shape) / noise
+    coarse = _COARSENESS * (levels.max(axis=1) - levels.min(axis=1))
+    misfit = (_covered(known * known, laid) - explained) / (noise**2 + coarse**2)
+    free = (laid.last - laid.first - n)[:, None]
+    score = np.clip(contrast, 0, _ENOUGH_CONTRAST) ** 2 - np.maximum(misfit - free, 0)
+    if missing.any():
+        score[_covered(missing.astype(np.float64), laid) > 0] = -np.inf
     return score, levels
 
 
-def _sums(values: FloatArray, n: int) -> FloatArray:
-    """Return sums over n neighbours along every row."""
+def _covered(values: FloatArray, laid: _Templates) -> FloatArray:
+    """Return sums of values over what the templates cover, shape (thicknesses, rays, places)."""
     total = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
-    return np.asarray(total[:, n:] - total[:, :-n])
+    return np.asarray(np.moveaxis(total[:, laid.last] - total[:, laid.first], 0, 1))
+
+
+def _unlike_cortex(
+    levels: FloatArray, laid: _Templates, dark: Darkness, noise: float
+) -> FloatArray:
+    """Return what a line loses that is too bright or too dark for cortex, shape (thicknesses, rays,
+    places).
+
+    A line that would have to be darker than nothing is part of a thicker one, and one that is
+    hardly darker than its surroundings is some of them.
+    """
+    inner, line, outer = levels[:, 0], levels[:, 1], levels[:, 2]
+    free = noise * laid.dark_sd
+    brighter = np.maximum(line - dark.expected, 0) / np.hypot(dark.sd, noise * laid.averaged_sd)
+    darker = np.maximum(dark.expected - line, 0) / np.hypot(dark.sd_below, free)
+    alike = np.maximum(line - (1 - _LEAST_DARKER) * np.minimum(inner, outer), 0) / free
+    return np.asarray(brighter**2 + darker**2 + alike**2)
 
 
 def best_path(scores: Scores, band: Band) -> Path:
@@ -210,9 +273,10 @@ def best_path(scores: Scores, band: Band) -> Path:
         backwards.append(int(previous[backwards[-1]]))
     index = np.array(backwards[::-1])
     at = np.arange(len(index)), index
-    thickness_mm = float(np.median(scores.thickness_mm[at]))
-    dark = float(np.median(scores.dark[at]))
-    return Path(band.depths_mm[index], gain[at], thickness_mm, dark)
+    middle = len(index) // 2
+    thickness_mm = float(np.sort(scores.thickness_mm[at])[middle])
+    dark = float(np.sort(scores.dark[at])[middle])
+    return Path(scores.depths_mm[index], gain[at], thickness_mm, dark)
 
 
 def marrow_along(band: Band, path: Path) -> FloatArray:

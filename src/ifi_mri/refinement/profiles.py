@@ -27,7 +27,7 @@ _SPLINE_MARGIN: Final = 6
 #: Noise is taken from windows of so many pixels to a side, so many apart, from the quiet ones among
 #: them.
 _WINDOW: Final = 7
-_WINDOW_STEP: Final = 3
+_WINDOW_STEP: Final = 4
 _QUIET: Final = 0.15
 
 #: What interpolation by some factor (a matrix filled with zeros) makes of white noise: correlation
@@ -208,12 +208,20 @@ class Curve:
     along_mm: FloatArray
 
 
-def line(through: FloatArray, outward: FloatArray, half_mm: float, step_mm: float) -> Curve:
-    """Return a straight curve through a place, at a right angle to ``outward``."""
+def arc(
+    through: FloatArray, outward: FloatArray, half_mm: float, step_mm: float, per_mm: float = 0.0
+) -> Curve:
+    """Return an arc through a place, at a right angle to ``outward`` there.
+
+    ``per_mm`` is its curvature, one over its radius: 0 is a straight line, more bends inward.
+    """
     along = even_steps(half_mm, step_mm)
     across = np.array([-outward[1], outward[0]])
-    places = through + along[:, None] * across
-    return Curve(places, np.broadcast_to(outward, places.shape).copy(), along)
+    turn = per_mm * along
+    beside = along * np.sinc(turn / np.pi)
+    inward = along * np.sin(turn / 2) * np.sinc(turn / 2 / np.pi)
+    normals = np.cos(turn)[:, None] * outward + np.sin(turn)[:, None] * across
+    return Curve(through + beside[:, None] * across - inward[:, None] * outward, normals, along)
 
 
 def through(

@@ -19,13 +19,14 @@ import numpy as np
 
 from ifi_mri import geometry
 from ifi_mri.refinement.edge_model import FloatArray, Tissue
-from ifi_mri.refinement.profiles import SlicePatch, lengths_along, line, position_along, through
+from ifi_mri.refinement.profiles import SlicePatch, lengths_along, position_along, through
 from ifi_mri.refinement.trace import (
     Edge,
     End,
     Found,
     Unclear,
     find,
+    find_around,
     fitted,
     half_length_mm,
     spacing_mm,
@@ -35,9 +36,10 @@ from ifi_mri.refinement.trace import (
 #: Rounds of tracing and taking the shortest line; it stays after two or three.
 MAX_ROUNDS: Final = 4
 
-#: An end has come to rest where it lies no further than this from the middle of the traced edge,
-#: mm: the fit is surest there, and the smallest of unsure distances is too small.
-AT_REST_MM: Final = 0.3
+#: An end has come to rest where it lies no further than this from the middle of the traced edge, as
+#: a fraction of the length to one side: the fit is surest there, and the smallest of unsure
+#: distances is too small.
+AT_REST: Final = 0.2
 
 #: An edge is looked for along the line, outward and inward of its last place, mm, in every round
 #: after the first.
@@ -62,7 +64,8 @@ class SnappedEnd:
     """One end of the gap while it is snapped.
 
     ``click`` is where it was marked, a place on the patch; ``outward`` points to the other end;
-    ``middle`` is that of the traced edge, nowhere while none is.
+    ``middle`` is that of the traced edge, nowhere while none is, and ``believed`` the edge once
+    there is no doubt about it.
     """
 
     click: FloatArray
@@ -72,6 +75,7 @@ class SnappedEnd:
     step_mm: float
     found: Found | None = None
     edge: Edge | None = None
+    believed: Edge | None = None
     place: FloatArray = field(default_factory=lambda: np.zeros(2))
     middle: FloatArray = field(default_factory=lambda: np.full(2, np.inf))
     may_go_on_mm: float = 0.0
@@ -110,6 +114,7 @@ def snap_gap(
     clicks: FloatArray,
     tissues: Sequence[Tissue],
     reach_mm: float,
+    before: Sequence[SnappedEnd | None] = (None, None),
 ) -> tuple[SnappedEnd, SnappedEnd]:
     """Return both ends of a gap after looking for the edges around its clicks.
 
@@ -120,7 +125,10 @@ def snap_gap(
         Places on the patch, mm.
     tissues : sequence of 2 Tissue
     reach_mm : float
-        How far from its click, across the edge, an edge may lie.
+        How far from its click, across the edge, an edge may lie, and a pixel more: a click is no
+        better.
+    before : sequence of 2 SnappedEnd or None
+        The same ends of other gaps: edges that were found from the same click.
     """
     gap_mm = float(np.linalg.norm(clicks[1] - clicks[0]))
     towards = (clicks[1] - clicks[0]) / gap_mm
@@ -130,26 +138,32 @@ def snap_gap(
         )
         for click, outward, tissue in zip(clicks, (towards, -towards), tissues, strict=True)
     )
-    reach = reach_mm, min(reach_mm, max(_LEAST_OUTWARD_MM, gap_mm / 2))
-    for end in (first, second):
+    for end, known in zip((first, second), before, strict=True):
+        if known is not None and not known.reason:
+            end.found, end.edge, end.middle = known.found, known.edge, known.middle
+            end.believed = known.believed
+            continue
+        inward = reach_mm + end.step_mm
+        reach = inward, min(inward, max(_LEAST_OUTWARD_MM, gap_mm / 2))
         with _staying(end):
-            start = line(end.click, end.outward, end.half_mm, end.step_mm)
-            end.found = find(patch, start, end.tissue, reach)
-    _take_shortest(first, second)
+            end.found = find_around(patch, end.click, end.outward, end.tissue, reach)
+    _take_nearest(first, second)
     for _ in range(MAX_ROUNDS):
         traced = [_trace_again(patch, end) for end in (first, second)]
         if not any(traced):
             break
-        _take_shortest(first, second)
+        _take_nearest(first, second)
     for end in (first, second):
         with _staying(end):
             _believe(patch, end)
     _take_shortest(first, second)
     for _ in range(2):  # one that stays changes where the other one ends
+        stayed = first.reason, second.reason
         for end, other in ((first, second), (second, first)):
             with _staying(end):
                 _check_place(end, other.place, reach_mm)
-        _take_shortest(first, second)
+        if (first.reason, second.reason) != stayed:
+            _take_shortest(first, second)
     return first, second
 
 
@@ -174,7 +188,7 @@ def _trace_again(patch: SlicePatch, end: SnappedEnd) -> bool:
     if end.reason:
         return False
     middle = _within(end)
-    if np.linalg.norm(middle - end.middle) < AT_REST_MM:
+    if np.linalg.norm(middle - end.middle) < AT_REST * end.half_mm:
         return False
     with _staying(end):
         curve = through(end.curve, end.outward, middle, end.half_mm, end.step_mm)
@@ -196,9 +210,17 @@ def _within(end: SnappedEnd) -> FloatArray:
 
 
 def _believe(patch: SlicePatch, end: SnappedEnd) -> None:
-    if not end.reason:
+    if not end.reason and end.edge is not end.believed:
         assert end.edge is not None
-        end.edge = verdict(patch, end.edge, end.tissue, end.half_mm)
+        end.edge = end.believed = verdict(patch, end.edge, end.tissue)
+
+
+def _take_nearest(first: SnappedEnd, second: SnappedEnd) -> None:
+    """Take the line between the nearest vertices: good enough to know where to trace next."""
+    one, other = first.curve, second.curve
+    square = ((one[:, None] - other) ** 2).sum(axis=-1)
+    nearest = np.unravel_index(square.argmin(), square.shape)
+    first.place, second.place = one[nearest[0]], other[nearest[1]]
 
 
 def _take_shortest(first: SnappedEnd, second: SnappedEnd) -> None:

@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ifi_mri.refinement import edge_model, edge_search
+from ifi_mri.refinement import edge_fit, edge_model, edge_search
 from ifi_mri.refinement.edge_model import EdgeFit, FloatArray, Pixels, Start, Tissue
 from ifi_mri.refinement.edge_search import Band, Darkness, Path, Scores
-from ifi_mri.refinement.profiles import Curve, SlicePatch, pixels_beside, straightened
+from ifi_mri.refinement.profiles import Curve, SlicePatch, arc, pixels_beside, straightened
 
 #: Length of a traced edge to both sides, mm, and at least so many pixels: long enough to average
 #: noise, short enough for a bone's surface to bend smoothly.
@@ -34,8 +34,10 @@ _MARROW_DEPTH_MM: Final = (4.0, 9.0)
 _MARROW_BESIDE_MM: Final = 2.0
 _MARROW_QUANTILE: Final = 0.75
 
-#: SD of the brightness of cortex as a fraction of its marrow: blood, fat and tendon in it.
+#: SD of the brightness of cortex as a fraction of its marrow: above what is expected blood, fat and
+#: tendon in it; below there is only what the expectation is off by.
 _DARKNESS_SD: Final = 0.25
+_DARKNESS_SD_BELOW: Final = 0.08
 
 #: Below this share of the contrast between marrow and cortex there is no marrow behind the edge,
 #: and with less than a quarter of it the bone itself has ended.
@@ -51,14 +53,22 @@ _DARKEST_TENDON: Final = 0.65
 #: Fewest rays that make an edge.
 _LEAST_RAYS: Final = 4
 
+#: Rays that settle one degree of the polynomial which smooths a path.
+_RAYS_A_DEGREE: Final = 3
+
+#: Where a straight search sees an edge on less than this share of its rays, it looks along arcs of
+#: these curvatures, 1/mm, too: a lesser trochanter is some 6 mm in radius.
+_WELL_SEEN: Final = 0.7
+_ARCS_PER_MM: Final = (0.07, 0.14)
+
 #: Another edge is one so far away, mm and pixels; from this share of the score either may be meant.
 _APART_MM: Final = 2.0
 _APART_PIXELS: Final = 2.0
 _RIVAL: Final = 0.6
 
-#: Growth of chi-square without the cortex, or without the layer of fat, that proves it: 4 and 3 SD.
-#: A cortex is looked for where it fits best, so that chance has several tries.
-_PROOF: Final = 16.0
+#: Growth of chi-square without the cortex, or without the layer of fat, that proves it: 3.8 and 3
+#: SD.  A cortex is looked for where it fits best, so that chance has several tries.
+_PROOF: Final = 14.5
 _PROOF_OF_LAYER: Final = 9.0
 
 #: A cortex is darker than the fainter of its two sides by this share at least: what is nearly as
@@ -77,6 +87,11 @@ _AGREED_PIXELS: Final = 0.75
 _AS_GOOD: Final = 0.6
 _AGREED_AT_MOST: Final = 3.0
 
+#: A point spread of SD s moves the edge of a disc of radius r inward by s^2 / 2r (the heat equation
+#: on a curved front), which the fit, taking the edge as straight, does not know: put right for
+#: curvatures up to this, 1/mm.
+_SHARPEST: Final = 0.25
+
 #: What the model itself is off by, in pixels (`scripts/bench/accuracy_refinement.py`): a point
 #: spread is no Gaussian.
 MODEL_SD_PIXELS: Final = 0.08
@@ -84,6 +99,10 @@ MODEL_SD_PIXELS: Final = 0.08
 
 class Unclear(Exception):  # noqa: N818 - an absence, not an error
     """Says in a clause why no edge is believed; becomes a refusal."""
+
+
+class Ambiguous(Unclear):
+    """Several edges may be meant."""
 
 
 class End(Enum):
@@ -123,19 +142,21 @@ class Found:
 
     @cached_property
     def places(self) -> FloatArray:
-        """The edge's places, shape (n, 2), smoothed by a cubic."""
-        along, degree = self.curve.along_mm, min(3, len(self.offset_mm) - 1)
+        """The edge's places, shape (n, 2), smoothed by a cubic at most."""
+        along, degree = self.curve.along_mm, min(3, len(self.offset_mm) // _RAYS_A_DEGREE)
         smooth = np.polynomial.Polynomial.fit(along, self.offset_mm, degree)(along)
         return np.asarray(self.curve.places + smooth[:, None] * self.curve.outward)
 
 
 @dataclass(frozen=True, eq=False)
 class Edge:
-    """A fitted edge: vertices, shape (n, 2), mm, the SD across it (n,), and what was fitted."""
+    """A fitted edge: vertices, shape (n, 2), mm, the SD across it (n,), what was fitted, and to
+    what."""
 
     places: FloatArray
     sd_mm: FloatArray
     fit: EdgeFit
+    pixels: Pixels
     found: Found
     ends: tuple[End, End]
 
@@ -148,6 +169,47 @@ def spacing_mm(patch: SlicePatch, outward: FloatArray) -> float:
 def half_length_mm(patch: SlicePatch, outward: FloatArray) -> float:
     """Return how far an edge is traced to both sides."""
     return max(HALF_LENGTH_MM, HALF_LENGTH_PIXELS * float(patch.widths_mm(outward)))
+
+
+def find_around(
+    patch: SlicePatch,
+    click: FloatArray,
+    outward: FloatArray,
+    tissue: Tissue,
+    reach_mm: tuple[float, float],
+) -> Found:
+    """Return the edge near a click: along a line or, of a bone, an arc that shows more of it.
+
+    Raises
+    ------
+    Unclear
+        As `find`, of the line.
+    """
+    half_mm, step_mm = half_length_mm(patch, outward), spacing_mm(patch, outward)
+    straight = arc(click, outward, half_mm, step_mm)
+    best = _tried(patch, straight, tissue, reach_mm)
+    if tissue is Tissue.BONE and not isinstance(best, Ambiguous):
+        for per_mm in _ARCS_PER_MM:
+            if _n_rays(best) >= _WELL_SEEN * len(straight.along_mm):
+                break
+            bent = arc(click, outward, half_mm, step_mm, per_mm)
+            best = max(best, _tried(patch, bent, tissue, reach_mm), key=_n_rays)
+    if isinstance(best, Unclear):
+        raise best
+    return best
+
+
+def _tried(
+    patch: SlicePatch, curve: Curve, tissue: Tissue, reach_mm: tuple[float, float]
+) -> "Found | Unclear":
+    try:
+        return find(patch, curve, tissue, reach_mm)
+    except Unclear as why:
+        return why
+
+
+def _n_rays(found: "Found | Unclear") -> int:
+    return 0 if isinstance(found, Unclear) else len(found.offset_mm)
 
 
 def find(
@@ -189,7 +251,7 @@ def find(
         raise Unclear(_why_no_edge(tissue))
     score = scores.score[run].copy()
     if before is None and _rival(scores, band, path, run, _pixel_mm(patch, curve)) > _RIVAL:
-        raise Unclear("two edges lie there, and the picture does not say which is meant")
+        raise Ambiguous("two edges lie there, and the picture does not say which is meant")
     return Found(
         curve=Curve(curve.places[run], curve.outward[run], curve.along_mm[run]),
         offset_mm=path.offset_mm[run],
@@ -197,7 +259,7 @@ def find(
         marrow=marrow,
         ends=(_end(marrow_share[: run.start][::-1]), _end(marrow_share[run.stop :])),
         score=score,
-        depths_mm=band.depths_mm,
+        depths_mm=scores.depths_mm,
     )
 
 
@@ -210,23 +272,24 @@ def fitted(
     """
     pixels = _pixels(patch, found, tissue, half_mm)
     start = _start(found)._replace(before=None if before is None else before.fit)
-    return _edge(patch, found, edge_model.fit_edge(pixels, tissue, start))
+    return _edge(patch, found, edge_fit.fit_edge(pixels, tissue, start), pixels)
 
 
-def verdict(patch: SlicePatch, edge: Edge, tissue: Tissue, half_mm: float) -> Edge:
+def verdict(patch: SlicePatch, edge: Edge, tissue: Tissue) -> Edge:
     """Return an edge that is believed, fitted with a layer of fat outside where that is proven;
     Unclear where no cortex is."""
     start = _start(edge.found)._replace(offset_mm=edge.fit.offset_mm)
     if tissue is Tissue.BONE:
         start = start._replace(thickness_mm=float(np.median(edge.fit.thickness_mm)))
-    pixels = _pixels(patch, edge.found, tissue, half_mm)
+    pixels = edge.pixels
     if tissue is Tissue.BONE and not _has_cortex(pixels, edge.fit, start):
         raise Unclear(_why_no_edge(tissue))
     if edge.fit.noise > _RESTLESS * pixels.noise:
         start = start._replace(before=edge.fit)
-        layered = edge_model.fit_edge(pixels, tissue, start, layered=True)
-        if edge_model.evidence_of_layer(pixels, tissue, layered, start) > _PROOF_OF_LAYER:
-            edge = _edge(patch, edge.found, layered)
+        layered = edge_fit.fit_edge(pixels, tissue, start, layered=True)
+        proof = _PROOF_OF_LAYER
+        if edge_fit.evidence_of_layer(pixels, tissue, layered, start, proof) > proof:
+            edge = _edge(patch, edge.found, layered, pixels)
     return edge
 
 
@@ -235,7 +298,7 @@ def _has_cortex(pixels: Pixels, fit: EdgeFit, start: Start) -> bool:
     fainter = np.minimum(fit.inner, fit.outer)
     if np.median(fit.dark / fainter) > 1 - _LEAST_DARKER:
         return False
-    return edge_model.evidence_of_cortex(pixels, fit, start) >= _PROOF
+    return edge_fit.evidence_of_cortex(pixels, fit, start, _PROOF) >= _PROOF
 
 
 def _why_no_edge(tissue: Tissue) -> str:
@@ -270,16 +333,15 @@ def _scores(
     thickness_mm: float | None,
 ) -> Scores:
     if marrow is None:
-        dark = Darkness(_DARKEST_TENDON * patch.typical, 0.0)
+        dark = Darkness(_DARKEST_TENDON * patch.typical)
     else:
         floor = edge_model.NOISE_FLOOR * patch.noise.sd
         expected = float(np.hypot(edge_model.DARK_FRACTION * marrow, floor))
-        dark = Darkness(expected, _DARKNESS_SD * marrow)
-    blur_mm = edge_model.BLUR_PIXELS * _pixel_mm(patch, curve)
-    scores = edge_search.scores(band, tissue, blur_mm, dark, thickness_mm)
-    beyond = (band.depths_mm < -reach_mm[0]) | (band.depths_mm > reach_mm[1])
-    scores.score[:, beyond] = -np.inf
-    return scores
+        dark = Darkness(expected, _DARKNESS_SD * marrow, _DARKNESS_SD_BELOW * marrow)
+    blur_pixels = edge_model.expected_blur_pixels(round(patch.noise.pixels_per_sample, 1))
+    blur_mm = round(blur_pixels * _pixel_mm(patch, curve), 2)
+    within_mm = -reach_mm[0], reach_mm[1]
+    return edge_search.scores(band, tissue, blur_mm, dark, within_mm, thickness_mm)
 
 
 def _marrow(band: Band) -> float:
@@ -303,7 +365,7 @@ def _marrow_share(band: Band, path: Path, marrow: float | None) -> FloatArray:
 def _rival(scores: Scores, band: Band, path: Path, run: slice, pixel_mm: float) -> float:
     """Return the score of the next best edge as a share of the best one's."""
     apart = max(_APART_MM, _APART_PIXELS * pixel_mm)
-    scores.score[np.abs(band.depths_mm - path.offset_mm[:, None]) < apart] = -np.inf
+    scores.score[np.abs(scores.depths_mm - path.offset_mm[:, None]) < apart] = -np.inf
     other = edge_search.best_path(scores, band)
     return float(np.mean(other.score[run])) / max(float(np.mean(path.score[run])), 1.0)
 
@@ -317,7 +379,7 @@ def _end(share_beyond: npt.NDArray[np.float64]) -> End:
 # --- the fit ------------------------------------------------------------------------------------
 
 
-def _edge(patch: SlicePatch, found: Found, fit: EdgeFit) -> Edge:
+def _edge(patch: SlicePatch, found: Found, fit: EdgeFit, pixels: Pixels) -> Edge:
     """Return the stretch of a fitted edge on which search and fit agree."""
     pixel = _pixel_mm(patch, found.curve)
     agreed = found.agrees(fit.offset_mm, max(_AGREED_MM, _AGREED_PIXELS * pixel))
@@ -328,9 +390,22 @@ def _edge(patch: SlicePatch, found: Found, fit: EdgeFit) -> Edge:
         End.FADED if cut and end is not End.BONE else end
         for cut, end in zip((first > 0, last < len(agreed)), found.ends, strict=True)
     )
-    places = found.curve.places + fit.offset_mm[:, None] * found.curve.outward
+    blurred = found.curve.places + fit.offset_mm[:, None] * found.curve.outward
+    bend = curvature_per_mm(blurred, found.curve.outward)
+    inward_mm = (fit.blur_pixels * pixel) ** 2 * np.clip(bend, -_SHARPEST, _SHARPEST) / 2
+    places = blurred + inward_mm * found.curve.outward
     sd_mm = np.hypot(fit.sd_mm, MODEL_SD_PIXELS * pixel)
-    return Edge(places[first:last], sd_mm[first:last], fit, found, (ends[0], ends[1]))
+    return Edge(places[first:last], sd_mm[first:last], fit, pixels, found, (ends[0], ends[1]))
+
+
+def curvature_per_mm(places: FloatArray, outward: FloatArray) -> float:
+    """Return the mean curvature of a curve, positive where it bulges outward."""
+    steps = np.diff(places, axis=0)
+    heading = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
+    along = np.cumsum(np.linalg.norm(steps, axis=1))
+    along -= along.mean()
+    side = np.sign((steps[:, 0] * outward[:-1, 1] - steps[:, 1] * outward[:-1, 0]).sum())
+    return float(-side * (along @ heading) / (along @ along))
 
 
 def _start(found: Found) -> Start:
