@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from signal_makers import T1, Oedema, Scan, make
 
+from ifi_mri.signal import shading as shading_module
+from ifi_mri.signal.field_fit import Blocks, patches_of, robust_fit
 from ifi_mri.signal.quadratus import muscle_signal
 from ifi_mri.signal.regions import cut_out, region
 from ifi_mri.signal.settings import RegionSettings, ShadingSettings
@@ -134,3 +136,52 @@ def test_places_without_a_number_take_no_part_in_the_fit():
 
     assert torn.gain == pytest.approx(whole.gain, abs=0.02)
     assert np.isfinite(torn.field).all()
+
+
+def blocks_of(n_slices, slice_of, seed=0):
+    rng = np.random.default_rng(seed)
+    n = len(slice_of)
+    u, v = rng.uniform(-1, 1, size=(2, n))
+    signal = 5.0 + 0.1 * slice_of + 0.06 * u - 0.04 * v + rng.normal(0, 0.01, n)
+    levels = np.full(n_slices, 5.1)
+    return Blocks(signal, u, v, slice_of, patches_of(u, v, 75.0), levels)
+
+
+def test_a_slice_without_blocks_does_not_stop_the_fit():
+    slice_of = np.arange(400) % 2
+    fit, with_empty = (robust_fit(blocks_of(n, slice_of), 1, SETTINGS) for n in (2, 3))
+
+    assert fit.polynomial == pytest.approx([0.06, -0.04], abs=0.003)
+    for name in ("polynomial", "inverse", "covariance"):
+        np.testing.assert_allclose(getattr(fit, name), getattr(with_empty, name), rtol=1e-6)
+
+
+def test_a_fit_needs_blocks_enough():
+    assert robust_fit(blocks_of(1, np.zeros(23, dtype=np.intp)), 1, SETTINGS) is None
+    assert robust_fit(blocks_of(1, np.zeros(24, dtype=np.intp)), 1, SETTINGS) is not None
+
+
+def test_blocks_less_than_a_patch_apart_err_together():
+    u = np.array([0.01, 0.25, 0.28, -0.01, 0.01])
+    v = np.array([0.01, 0.01, 0.01, 0.01, 0.9])
+    patch_of = patches_of(u, v, scale_mm=75.0)  # 20 mm are 0.267
+
+    assert patch_of[0] == patch_of[1]
+    assert len(set(patch_of.tolist())) == 4
+    assert sorted(set(patch_of.tolist())) == [0, 1, 2, 3]
+
+
+def test_blocks_hold_the_mean_of_their_pixels_and_the_share_of_a_mask():
+    rng = np.random.default_rng(0)
+    stack, mask = rng.normal(size=(2, 11, 13)), rng.random((2, 6, 5)) < 0.6
+    whole = stack[:, :9, :12].reshape(2, 3, 3, 6, 2)
+    mean = shading_module._block_mean(stack, (3, 2))
+    np.testing.assert_allclose(mean, whole.mean(axis=(2, 4)))
+
+    for first in ((0, 0), (2, 5), (5, 8)):
+        full = np.zeros((2, 11, 13))
+        full[:, first[0] : first[0] + 6, first[1] : first[1] + 5] = mask
+        np.testing.assert_allclose(
+            shading_module._block_share(mask, (3, 2), first, mean.shape),
+            shading_module._block_mean(full, (3, 2)),
+        )

@@ -1,9 +1,13 @@
 """The in-plane shift between two series of different contrast, against the one that was made."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy import ndimage
 from signal_makers import T1, TURN, Oedema, Scan, make
 
+from ifi_mri import geometry
 from ifi_mri.model import Volume
 from ifi_mri.signal import shift
 from ifi_mri.signal.quadratus import muscle_signal
@@ -47,14 +51,32 @@ def test_series_that_share_nothing_have_no_shift():
     fluid = make(Scan())
     affine = fluid.volume.affine.copy()
     affine[:3, 3] += 400
-    from dataclasses import replace
-
     elsewhere = replace(fluid, volume=replace(fluid.volume, affine=affine))
     with pytest.raises(NotAssessable, match="no slice with edges"):
         shift_of(elsewhere, fluid)
     flat = replace(fluid, volume=replace(fluid.volume, voxels=np.ones_like(fluid.volume.voxels)))
     with pytest.raises(NotAssessable, match="no slice with edges"):
         shift_of(flat, fluid)
+
+
+def test_a_series_beyond_the_outlines_has_no_shift():
+    fluid = make(Scan())
+    beyond = np.array([point for mark in fluid.quadratus for point in mark.points_mm])
+    beyond += 400 * geometry.slice_normal(fluid.volume.affine)
+    with pytest.raises(NotAssessable, match="no slice near"):
+        in_plane_shift(fluid.volume, fluid.volume, beyond, SETTINGS)
+
+
+def test_pixels_without_a_number_hide_their_surroundings_alone():
+    anatomy = make(Scan(snr=20, seed=4), contrast=T1)
+    fluid = make(Scan(snr=15, seed=5))
+    voxels = np.array(fluid.volume.voxels)
+    voxels[:, ::37, ::41] = np.inf
+    torn = replace(fluid, volume=replace(fluid.volume, voxels=voxels))
+
+    whole, seen = shift_of(anatomy, fluid), shift_of(anatomy, torn)
+    assert seen.right_mm == pytest.approx(whole.right_mm, abs=0.1)
+    assert seen.down_mm == pytest.approx(whole.down_mm, abs=0.1)
 
 
 def test_the_shift_is_reported_and_applied_only_when_asked():
@@ -84,11 +106,42 @@ def test_a_grid_along_the_pixels_is_read_as_any_other(margin_mm):
     volume = Volume(voxels, affine, None, "1", ())
     right = np.arange(-15.0 - margin_mm, 10.0 + margin_mm, 0.8)
     down = np.arange(8.0 - margin_mm, 30.0 + margin_mm, 0.8)
-    grid = np.zeros((len(down), len(right), 3))
-    grid[..., 0], grid[..., 1], grid[..., 2] = right, down[:, None], 8.0
+    origins, upright = np.array([(0, 0, 8.0), (0, 0, 4.1)]), np.eye(3)[:2]
+    turned = np.array([[0.96, 0.28, 0], [-0.28, 0.96, 0]])
 
-    fast = shift.sampled(volume, grid)
-    np.testing.assert_allclose(fast, shift._anywhere(volume, grid), atol=1e-9)
+    def read(basis):
+        lattice = shift.Lattice(origins, basis, right, down)
+        points = lattice.at(right[None], down[:, None])
+        return points, shift.sampled(volume, lattice), shift._anywhere(volume, points)
+
+    points, fast, slow = read(upright)
+    assert points[1, 3, 5] == pytest.approx([right[5], down[3], 4.1])
+    np.testing.assert_allclose(fast, slow, atol=1e-9)
     assert np.isnan(fast).any() == (margin_mm > 0)
-    turned = grid @ np.array([[0.96, 0.28, 0], [-0.28, 0.96, 0], [0, 0, 1]])
-    np.testing.assert_array_equal(shift.sampled(volume, turned), shift._anywhere(volume, turned))
+    np.testing.assert_array_equal(*read(turned)[1:])
+
+
+@pytest.mark.parametrize("turn", [False, True])
+def test_the_gradient_is_the_derivative_of_the_smoothed_picture(turn):
+    picture = np.random.default_rng(0).normal(size=(30, 41))
+    picture = picture.T if turn else picture
+    sd = shift.GRADIENT_SD_MM / shift.GRID_MM
+
+    for found, order in zip(shift._gradient(picture), ((1, 0), (0, 1)), strict=True):
+        expected = ndimage.gaussian_filter(picture, sd, order=order)
+        np.testing.assert_allclose(found, expected, atol=1e-14)
+
+
+def test_edges_are_compared_at_every_shift_tile_by_tile():
+    anatomy, fluid = np.random.default_rng(0).normal(size=(2, 2, 2, 20, 23)).astype(np.float32)
+    reach = 3
+    padded = np.pad(fluid, ((0, 0), (0, 0), (reach, reach), (reach, reach)))
+    maps = shift._similarities(anatomy, fluid, reach)
+
+    assert maps.shape == (9, 7, 7)
+    for down, right in ((0, 0), (2, 5), (6, 6)):
+        moved = padded[:, :, down : down + 20, right : right + 23]
+        assert maps[:, down, right].sum() == pytest.approx((anatomy * moved).sum(), abs=1e-3)
+        in_the_middle = np.s_[:, :, 7:13, 8:15]
+        expected = (anatomy[in_the_middle] * moved[in_the_middle]).sum()
+        assert maps[4, down, right] == pytest.approx(expected, abs=1e-3)

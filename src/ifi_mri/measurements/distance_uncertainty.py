@@ -111,7 +111,9 @@ def of_smallest(values: Sequence[SliceValue], budgets: Sequence[Budget]) -> Budg
     scatters less than each of them; both are taken in part (`uncertainty.BIAS_TAKEN`,
     `uncertainty.SMALLEST_WEIGHT`).  Every source of the narrowest slice shrinks alike.
     """
-    own = budgets[min(range(len(values)), key=lambda index: values[index].value)]
+    own = budgets[
+        min(range(len(values)), key=lambda k: (values[k].value, -values[k].slice_position_mm))
+    ]
     if len(values) == 1 or own.sd_mm == 0:
         return own
     means = [v.value - budget.bias_mm for v, budget in zip(values, budgets, strict=True)]

@@ -22,9 +22,9 @@ import numpy as np
 
 from ifi_mri import geometry
 from ifi_mri.config import Config, SignalSettings
-from ifi_mri.measurements import ischiofemoral_space
 from ifi_mri.measurements.in_plane_distance import Unmeasurable
-from ifi_mri.model import Hip, Measurement, NotMeasured, Outline, SliceValue, Volume
+from ifi_mri.measurements.narrowest_level import narrowest_line_mm
+from ifi_mri.model import Hip, Measurement, NotMeasured, SliceValue, Volume
 from ifi_mri.signal import (
     Estimate,
     MuscleSignal,
@@ -96,7 +96,7 @@ def signal_of(hip: Hip, volume: Volume, config: Config) -> MuscleSignal:
         MuscleSignalSettings.of(config.signal),
         anatomy=hip.volumes.get(Role.ANATOMY),
         fat=hip.marked(LandmarkName.SUBCUTANEOUS_FAT),
-        space_line_mm=_space_line(hip, config),
+        space_line_mm=narrowest_line_mm(hip),
     )
 
 
@@ -114,12 +114,6 @@ def refuse_unsuppressed(hip: Hip, found: MuscleSignal) -> None:
         f"muscle is {suppression.fat_over_muscle.value:.1f} times as bright as muscle; oedema is "
         f"measured on fat-suppressed series only"
     )
-
-
-def _space_line(hip: Hip, config: Config) -> Outline | None:
-    """Return both ends of the ischiofemoral space on its narrowest slice, ischial end first."""
-    (space,) = ischiofemoral_space.measure(hip, config)
-    return space.points_mm if isinstance(space, Measurement) else None
 
 
 def _quantities(found: MuscleSignal, settings: SignalSettings) -> tuple[Quantity, ...]:

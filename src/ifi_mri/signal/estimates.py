@@ -116,6 +116,12 @@ class Correlation:
     voxels_per_independent: float
     length_mm: float
 
+    @property
+    def blur_pixels(self) -> float:
+        """Standard deviation of the Gaussian that makes white noise as correlated, pixels: its
+        autocorrelation is a Gaussian of twice the variance, whose sum is 4 pi sd^2."""
+        return math.sqrt(self.voxels_per_independent / (4 * math.pi))
+
     def effective_number(self, n_voxels: int) -> float:
         """Return the number of independent voxels that ``n_voxels`` are worth, at least 1."""
         return max(1.0, n_voxels / self.voxels_per_independent)

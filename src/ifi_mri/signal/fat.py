@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
-from ifi_mri import geometry
 from ifi_mri.model import Landmark, Volume
 from ifi_mri.signal import noise
 from ifi_mri.signal.estimates import (
@@ -31,11 +31,19 @@ from ifi_mri.signal.estimates import (
     robust_spread,
     spatial_correlation,
 )
-from ifi_mri.signal.regions import CutOut, NotAssessable, Region, common_slices, cut_out, region
+from ifi_mri.signal.regions import (
+    CutOut,
+    NotAssessable,
+    Region,
+    common_slices,
+    cut_out,
+    region,
+    vertices_mm,
+)
 from ifi_mri.signal.relative import RelativeSignal, relative_signal
 from ifi_mri.signal.settings import FatSettings, MuscleSignalSettings
 from ifi_mri.signal.shading import Shading, fit_shading
-from ifi_mri.signal.tissues import Tissues, tissues
+from ifi_mri.signal.tissues import Tissues, throughout, tissues
 
 #: Fat must be brighter than muscle by this much for a calibration: on T1 it is 2 to 4 times.
 LEAST_CONTRAST: Final = 1.5
@@ -119,8 +127,7 @@ def fat_fraction_t1(
     ):
         if not outlines:
             raise NotAssessable(f"no {name} outline")
-    marks = (*quadratus, *reference, *fat)
-    points = np.concatenate([mark.points_mm for mark in marks])
+    points = vertices_mm((*quadratus, *reference, *fat))
     image = cut_out(anatomy, points, MARGIN_MM, "anatomy")
     deep = settings.regions.model_copy(update={"erosion_pixels": settings.fat.erosion_pixels})
     muscle = region("quadratus_femoris", quadratus, image, deep)
@@ -229,7 +236,7 @@ def fat_fraction_dixon(
         water.affine, fat.affine, atol=1e-3
     ):
         raise NotAssessable("the Dixon water and fat images do not lie on one grid")
-    points = np.concatenate([mark.points_mm for mark in quadratus])
+    points = vertices_mm(quadratus)
     images = [cut_out(volume, points, NOISE_MARGIN_MM, "Dixon") for volume in (water, fat)]
     for name, image in zip(("water", "fat"), images, strict=True):
         if np.ptp(image.voxels) == 0:
@@ -353,12 +360,12 @@ def fat_suppression(
         Subcutaneous fat as the reader drew it, eroded.
     settings : FatSettings
     """
+    looked_at = sorted(relative.levels)[:: max(1, len(relative.levels) // SUPPRESSION_SLICES)]
     is_fat = np.zeros(image.voxels.shape, dtype=np.bool_)
-    for k in sorted(relative.levels)[:: max(1, len(relative.levels) // SUPPRESSION_SLICES)]:
-        if shown is not None:
-            is_fat[k] = _fat_shown(shown, image, k)
-        if outlined is not None:
-            is_fat[k] |= outlined[k]
+    if outlined is not None:
+        is_fat[looked_at] = outlined[looked_at]
+    if shown is not None:
+        is_fat[_fat_shown(shown, image, looked_at)] = True
     values = relative.ratio[is_fat]
     if len(values) < SUPPRESSION_LEAST_VOXELS:
         return None
@@ -372,17 +379,15 @@ def fat_suppression(
     )
 
 
-def _fat_shown(shown: Tissues, image: CutOut, k: int) -> BoolArray:
-    """Return pixels of a slice, on a lattice of `SUPPRESSION_STEP_MM`, that are fat at their centre
-    and at all four corners."""
+def _fat_shown(
+    shown: Tissues, image: CutOut, slices: Sequence[int]
+) -> tuple[npt.NDArray[np.intp], ...]:
+    """Return the pixels of some slices, as indices, on a lattice of `SUPPRESSION_STEP_MM`, that are
+    fat at their centre and at all four corners."""
     steps = [max(1, round(SUPPRESSION_STEP_MM / spacing)) for spacing in image.pixel_mm]
     _, n_rows, n_columns = image.voxels.shape
-    rows, columns = np.meshgrid(
-        np.arange(0, n_rows, steps[0]), np.arange(0, n_columns, steps[1]), indexing="ij"
+    lattice = np.meshgrid(
+        slices, np.arange(0, n_rows, steps[0]), np.arange(0, n_columns, steps[1]), indexing="ij"
     )
-    corners = np.array([(0, 0, 0), (0, -1, -1), (0, -1, 1), (0, 1, -1), (0, 1, 1)]) / 2
-    index = np.stack([np.full(rows.shape, k), rows, columns], axis=-1)[..., None, :] + corners
-    is_fat = np.zeros((n_rows, n_columns), dtype=np.bool_)
-    points = geometry.voxel_to_patient(image.affine, index)
-    is_fat[rows, columns] = shown.is_fat(points).all(axis=-1)
-    return is_fat
+    index = np.stack(lattice, axis=-1).reshape(-1, 3)
+    return tuple(index[throughout(shown.is_fat, image.affine, index, (0.5, 0.5))].T)

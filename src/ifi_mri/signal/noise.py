@@ -79,10 +79,9 @@ def smoothed_inside(
     if sd_mm == 0 or not mask.any():
         return inside
     box = box_around(mask, 0.0, pixel_mm)
-    sd_pixels = (0.0, sd_mm / pixel_mm[0], sd_mm / pixel_mm[1])
-    weights = ndimage.gaussian_filter(
-        mask[box].astype(np.float64), sd_pixels, truncate=3.0, mode="constant"
+    sd_pixels = (0.0, 0.0, sd_mm / pixel_mm[0], sd_mm / pixel_mm[1])
+    weights, sums = ndimage.gaussian_filter(
+        np.stack([mask[box], inside[box]]), sd_pixels, truncate=3.0, mode="constant"
     )
-    sums = ndimage.gaussian_filter(inside[box], sd_pixels, truncate=3.0, mode="constant")
     inside[box] = np.where(mask[box], sums / np.where(mask[box], weights, 1.0), 0.0)
     return inside

@@ -24,6 +24,7 @@ from ifi_mri.signal.regions import (
     cut_out,
     moved,
     region,
+    vertices_mm,
 )
 from ifi_mri.signal.relative import RelativeSignal, median_ratio, plain_ratio, relative_signal
 from ifi_mri.signal.settings import MuscleSignalSettings, RegionSettings
@@ -122,7 +123,7 @@ def muscle_signal(
     if shift is not None and settings.regions.apply_shift and shift.is_significant:
         moved_mm = shift.vector_mm
         quadratus, reference, fat = (moved(part, moved_mm) for part in (quadratus, reference, fat))
-    points = np.concatenate([mark.points_mm for mark in (*quadratus, *reference, *fat)])
+    points = vertices_mm((*quadratus, *reference, *fat))
     image = cut_out(fluid, points, MARGIN_MM)
     muscle = region("quadratus_femoris", quadratus, image, settings.regions)
     normal = region("reference_muscle", reference, image, settings.regions)
@@ -181,9 +182,8 @@ def _shift(
     """Return the shift between the series, or None where it cannot be told."""
     if anatomy is None:
         return None
-    points = np.concatenate([mark.points_mm for mark in outlines])
     try:
-        return in_plane_shift(anatomy, fluid, points, settings.shift)
+        return in_plane_shift(anatomy, fluid, vertices_mm(outlines), settings.shift)
     except NotAssessable:
         return None
 

@@ -9,8 +9,9 @@ shares what infarct imaging does at half the full signal (Amado et al., J Am Col
 Faint regions need more smoothing to be seen, bright ones suffer from it: both scales are tried, and
 the finer one is believed wherever half of the full signal stands out of its noise.
 
-The outermost pixels of the muscle are never read; shares are continued to them, so that a share of
-the muscle is a share of the whole muscle.
+The outermost pixels of the muscle are never read for its signal, and no region starts there; shares
+are continued to them, so that a share of the muscle is a share of the whole muscle.  What they show
+once their surroundings are taken out (`ifi_mri.signal.rim`) says how far a region goes on.
 """
 
 from dataclasses import dataclass, replace
@@ -24,20 +25,25 @@ from ifi_mri.signal.estimates import BoolArray, FloatArray, robust_spread
 from ifi_mri.signal.noise import smoothed_inside
 from ifi_mri.signal.regions import Region, box_around
 from ifi_mri.signal.relative import RelativeSignal
+from ifi_mri.signal.rim import Rim, muscle_alone
 from ifi_mri.signal.settings import OedemaSettings
 
 #: Voxels whose excess lies below the largest near by by less than this many spreads of noise carry
 #: the region's full signal; by at least and at most these shares of it.
 CORE_SD: Final = 3.0
-CORE_DEPTH: Final = (0.05, 0.25)
+CORE_DEPTH: Final = (0.10, 0.30)
 
 #: "Near by" for that, mm in the plane: wider than blur and smoothing together.
 PEAK_REACH_MM: Final = 3.0
 
+#: Standard deviation, in slices, over which the full signal is taken as one level: a slice that a
+#: region fills in part, at its upper or lower end, is measured by its neighbour.
+PLATEAU_SLICES: Final = 1.0
+
 #: The share of an edge voxel is stretched so that noise within this many of its spreads of nothing
 #: counts as nothing and of everything as everything; never by more than a quarter at either end.
 #: Symmetric about a half, so that a straight edge stays where it is.
-DEAD_ZONE_SD: Final = 2.0
+DEAD_ZONE_SD: Final = 3.0
 MOST_DEAD_ZONE: Final = 0.25
 
 #: A voxel counts half at half the full signal, but never below this many spreads of noise: a faint
@@ -54,6 +60,15 @@ MOST_CHANCE: Final = 0.01
 NORMAL_SHARE: Final = 0.99
 MOST_SEED: Final = 2.0
 
+#: How far a share that is continued over the edge of what is read may be off, one pixel further.
+CONTINUED_SD: Final = 0.3
+
+#: Stretch of the share that a rim pixel's own signal says, as `MOST_DEAD_ZONE`: it is not smoothed.
+RIM_DEAD_ZONE: Final = 0.2
+
+#: A rim pixel belongs to a region of which a read pixel holds at least this share, this near by.
+RIM_SHARE: Final = 0.1
+RIM_REACH_PIXELS: Final = 2
 
 #: Smoothing of the finer scale over that of the coarser.
 FINER: Final = 0.5
@@ -147,14 +162,33 @@ class Raised:
 def raised_regions(
     relative: RelativeSignal,
     muscle: Region,
+    cover: FloatArray,
     pixel_mm: tuple[float, float],
     measure: Yardstick,
     settings: OedemaSettings,
 ) -> Raised:
-    """Return the regions of raised signal in the whole muscle."""
+    """Return the regions of raised signal in the whole muscle.
+
+    Light that spills into the muscle from brighter surroundings is taken out before; darker ones
+    never make a pixel brighter here, so that none starts a region.
+
+    Parameters
+    ----------
+    relative : RelativeSignal
+    muscle : Region
+    cover : ndarray of shape (slices, rows, columns)
+        Part of each pixel inside the muscle's outlines.
+    pixel_mm : tuple of 2 floats
+    measure : Yardstick
+    settings : OedemaSettings
+    """
+    if relative.ratio[muscle.inner].max() - 1 <= min(scale.seed for scale in measure.scales):
+        none = np.zeros_like(relative.ratio)  # no average of pixels is above the largest of them
+        return Raised(none, relative.ratio - 1, none, none)
+    alone = muscle_alone(relative.ratio, cover)
+    excess = np.minimum(alone.ratio, relative.ratio) - 1
     raised, *finer = (
-        _at_scale(relative.ratio - 1, muscle, pixel_mm, scale, settings.plateau_mm)
-        for scale in measure.scales
+        _at_scale(excess, muscle, pixel_mm, scale, settings.plateau_mm) for scale in measure.scales
     )
     for better in finer:
         stands_out = better.plateau >= 2 * HALF_AT_LEAST_SD * better.spread
@@ -164,7 +198,9 @@ def raised_regions(
                 for name in ("share", "excess", "plateau", "spread")
             )
         )
-    return replace(raised, share=continued(raised.share, muscle, pixel_mm))
+    return replace(
+        raised, share=_to_the_rim(raised, alone, relative.spread, muscle, cover > 0, pixel_mm)
+    )
 
 
 def _at_scale(
@@ -174,20 +210,13 @@ def _at_scale(
     scale: Scale,
     plateau_mm: float,
 ) -> Raised:
-    """Return the regions seen at one degree of smoothing, on read voxels.
-
-    The full signal is the local average of voxels near their neighbourhood's largest.  At the
-    upper and lower end of a region that of the neighbouring slice is the yardstick, too, because
-    an end slice may be partly filled.
-    """
+    """Return the regions seen at one degree of smoothing, on read voxels."""
     excess = smoothed_inside(excess, muscle.inner, scale.smoothing_mm, pixel_mm)
     seed = excess > scale.seed
     none, spread = np.zeros_like(excess), np.full_like(excess, scale.spread)
     if not seed.any():
         return Raised(none, excess, none, spread)
-    plateau = _plateau(excess, seed, scale.spread, pixel_mm, plateau_mm)
-    of_neighbours = ndimage.maximum_filter1d(plateau, 3, axis=0, mode="constant")
-    plateau = np.where(_at_an_end(seed, muscle), of_neighbours, plateau)
+    plateau = _plateau(excess, seed, scale.spread, pixel_mm, plateau_mm, muscle.slices)
     share = np.where(muscle.inner, share_of(excess, plateau, spread), 0.0)
     return Raised(np.where(_held_together(share, seed), share, 0.0), excess, plateau, spread)
 
@@ -198,26 +227,40 @@ def _plateau(
     spread: float,
     pixel_mm: tuple[float, float],
     plateau_mm: float,
+    slices: tuple[int, ...],
 ) -> FloatArray:
-    """Return the full excess of the region near each voxel, slice by slice; 0 far from any."""
+    """Return the full excess of the region near each voxel; 0 far from any.
+
+    The local average of voxels near their neighbourhood's largest on the slice, brighter ones
+    counting for more, over the slice and its neighbours: one that a region fills in part has a low
+    average of its own.  The muscle's first and last slice may as well be filled in part by the
+    muscle; half-way between its own average and its neighbours' errs least.
+    """
     reach = (1, *(2 * max(1, round(PEAK_REACH_MM / spacing)) + 1 for spacing in pixel_mm))
     peak = np.maximum(ndimage.maximum_filter(excess, size=reach), 1e-9)
     core = seed & (excess >= peak * (1 - np.clip(CORE_SD * spread / peak, *CORE_DEPTH)))
     sd = (0.0, plateau_mm / pixel_mm[0], plateau_mm / pixel_mm[1])
-    weight = ndimage.gaussian_filter(core.astype(np.float64), sd, truncate=2.0, mode="constant")
-    level = ndimage.gaussian_filter(np.where(core, excess, 0.0), sd, truncate=2.0, mode="constant")
-    near = weight > 1e-9
-    return np.where(near, level / np.where(near, weight, 1.0), 0.0)
+    counted = np.where(core, excess, 0.0)
+    sums = [
+        ndimage.gaussian_filter(part, sd, truncate=2.0, mode="constant")
+        for part in (counted * excess, counted)
+    ]
+    plateau = _quotient(
+        *(
+            ndimage.gaussian_filter1d(part, PLATEAU_SLICES, axis=0, truncate=2.0, mode="constant")
+            for part in sums
+        )
+    )
+    ends = [slices[0], slices[-1]]
+    own = _quotient(*(part[ends] for part in sums))
+    plateau[ends] = np.where(own > 0, (own + plateau[ends]) / 2, plateau[ends])
+    return plateau
 
 
-def _at_an_end(seed: BoolArray, muscle: Region) -> BoolArray:
-    """Return voxels above or below which the muscle goes on but the region does not (a slack of
-    one pixel in the plane)."""
-    goes_on = ndimage.maximum_filter(seed, size=(1, 3, 3)) | ~muscle.inner
-    beyond = np.ones((1, *seed.shape[1:]), dtype=np.bool_)
-    above = np.concatenate([goes_on[1:], beyond])
-    below = np.concatenate([beyond, goes_on[:-1]])
-    return np.asarray(~(above & below))
+def _quotient(above: FloatArray, below: FloatArray) -> FloatArray:
+    """Return a quotient, 0 where there is next to nothing to divide by."""
+    there = below > 1e-9
+    return np.where(there, above / np.where(there, below, 1.0), 0.0)
 
 
 def share_of(excess: FloatArray, plateau: FloatArray, spread: FloatArray) -> FloatArray:
@@ -240,6 +283,27 @@ def _held_together(share: FloatArray, seed: BoolArray) -> BoolArray:
     holds = np.zeros(n_groups + 1, dtype=np.bool_)
     holds[groups[seed & (share > 0)]] = True
     return np.asarray(holds[groups])
+
+
+def _to_the_rim(
+    raised: Raised,
+    alone: Rim,
+    spread: float,
+    muscle: Region,
+    covered: BoolArray,
+    pixel_mm: tuple[float, float],
+) -> FloatArray:
+    """Return shares of the whole muscle: a rim pixel's is the mean of what the read pixels beside
+    it lead to and of what its own signal says, each by its precision."""
+    share = continued(raised.share, replace(muscle, whole=covered), pixel_mm)
+    side = 2 * RIM_REACH_PIXELS + 1
+    beside = ndimage.maximum_filter(raised.share, size=(1, side, side)) > RIM_SHARE
+    rim = covered & ~muscle.inner & alone.is_told & (raised.plateau > 0) & beside
+    full = raised.plateau[rim]
+    own = 0.5 + ((alone.ratio[rim] - 1) / full - 0.5) / (1 - 2 * RIM_DEAD_ZONE)
+    trust = CONTINUED_SD**2 / (CONTINUED_SD**2 + (alone.sd(rim, spread) / full) ** 2)
+    share[rim] += trust * (np.clip(own, 0, 1) - share[rim])
+    return share
 
 
 def continued(share: FloatArray, region: Region, pixel_mm: tuple[float, float]) -> FloatArray:

@@ -101,13 +101,13 @@ class CutOut:
         first = tuple(a + b for a, b in zip(self.first, start, strict=True))
         return replace(self, voxels=self.voxels[box], affine=affine, first=first)  # type: ignore[arg-type]
 
-    @property
+    @cached_property
     def pixel_mm(self) -> tuple[float, float]:
         """Distance between rows and between columns, mm."""
         row, column = np.linalg.norm(self.affine[:3, 1:3], axis=0)
         return float(row), float(column)
 
-    @property
+    @cached_property
     def slice_spacing_mm(self) -> float:
         """Distance between slices along their normal, mm."""
         return float(abs(geometry.slice_normal(self.affine) @ self.affine[:3, 0]))
@@ -181,36 +181,30 @@ def region(
     whole = np.zeros(image.voxels.shape, dtype=np.bool_)
     nearest: dict[int, float] = {}
     largest: dict[int, tuple[int, Outline]] = {}
-    for landmark in sorted(outlines, key=lambda mark: _off_slice(mark, image)):
+    drawn = [(mark, mark.vertices_mm) for mark in outlines]
+    placed = [(*_slice_of(vertices, image), mark, vertices) for mark, vertices in drawn]
+    for off, index, landmark, vertices in sorted(placed, key=lambda one: one[0]):
         _refuse_open(name, landmark)
-        coordinate = float(geometry.slice_coordinate(image.affine, landmark.points_mm).mean())
-        index, off = int(np.rint(coordinate)), abs(coordinate - np.rint(coordinate))
         if not 0 <= index < len(whole) or off > nearest.get(index, off) + SAME_PLANE:
             continue
-        _refuse_outside(name, landmark, image)
+        _refuse_outside(name, vertices, image)
         nearest.setdefault(index, off)
-        inside = _pixels_inside(landmark, image, index)
+        inside = geometry.pixels_inside(vertices, image.affine, whole.shape)
         whole[index] |= inside
         n_inside = int(inside.sum())
-        _refuse_crossing(name, landmark, image, n_inside)
+        _refuse_crossing(name, vertices, image, n_inside)
         if n_inside > largest.get(index, (-1, ()))[0]:
             largest[index] = n_inside, landmark.points_mm
     inner = np.zeros_like(whole)
-    box = box_around(whole, 5 * max(image.pixel_mm), image.pixel_mm)
     for k in largest:
-        inner[k][box[1:]] = geometry.eroded(whole[k][box[1:]], settings.erosion_pixels)
+        inner[k] = geometry.eroded(whole[k], settings.erosion_pixels)
     return Region(whole, inner, {k: outline for k, (_, outline) in largest.items()})
 
 
-def _off_slice(landmark: Landmark, image: CutOut) -> float:
-    coordinate = float(geometry.slice_coordinate(image.affine, landmark.points_mm).mean())
-    return abs(coordinate - round(coordinate))
-
-
-def _pixels_inside(landmark: Landmark, image: CutOut, index: int) -> BoolArray:
-    affine = image.affine.copy()
-    affine[:3, 3] += index * affine[:3, 0]
-    return geometry.pixels_inside(landmark.points_mm, affine, image.voxels.shape[1:])
+def _slice_of(vertices: FloatArray, image: CutOut) -> tuple[float, int]:
+    """Return how far an outline lies off the nearest slice, in slices, and that slice."""
+    coordinate = float(geometry.slice_coordinate(image.affine, vertices).mean())
+    return abs(coordinate - round(coordinate)), round(coordinate)
 
 
 def _refuse_open(name: str, landmark: Landmark) -> None:
@@ -218,29 +212,34 @@ def _refuse_open(name: str, landmark: Landmark) -> None:
         raise NotAssessable(f"the {name} outline is not a closed curve")
 
 
-def _refuse_crossing(name: str, landmark: Landmark, image: CutOut, n_inside: int) -> None:
+def _refuse_crossing(name: str, vertices: FloatArray, image: CutOut, n_inside: int) -> None:
     """Refuse a bow, whose lobes of opposite sense cancel in the shoelace formula; the small loop
     that a hand leaves at a sharp tip does no harm."""
     inside_mm2 = n_inside * math.prod(image.pixel_mm)
     if geometry.outline_area_mm2(
-        landmark.points_mm, image.affine
-    ) < LEAST_AREA * inside_mm2 and geometry.crosses_itself(landmark.points_mm, image.affine):
+        vertices, image.affine
+    ) < LEAST_AREA * inside_mm2 and geometry.crosses_itself(vertices, image.affine):
         raise NotAssessable(f"the {name} outline crosses itself; draw it again")
 
 
-def _refuse_outside(name: str, landmark: Landmark, image: CutOut) -> None:
+def _refuse_outside(name: str, vertices: FloatArray, image: CutOut) -> None:
     """A region cut off by the picture's edge would be a wrong number without a word."""
-    pixels = geometry.patient_to_voxel(image.affine, landmark.points_mm)[:, 1:]
+    pixels = geometry.patient_to_voxel(image.affine, vertices)[:, 1:]
     last = np.array(image.voxels.shape[1:]) - 1
     if (pixels < -0.5).any() or (pixels > last + 0.5).any():
         raise NotAssessable(f"the {name} outline leaves the {image.name} picture")
+
+
+def vertices_mm(outlines: Iterable[Landmark]) -> FloatArray:
+    """Return the vertices of all outlines, shape (n, 3)."""
+    return np.concatenate([mark.vertices_mm for mark in outlines])
 
 
 def moved(outlines: Iterable[Landmark], by_mm: npt.ArrayLike) -> tuple[Landmark, ...]:
     """Return outlines moved by a vector in patient mm."""
     step = np.asarray(by_mm, dtype=np.float64)
     return tuple(
-        replace(mark, points_mm=tuple(tuple(point) for point in (mark.points_mm + step).tolist()))
+        replace(mark, points_mm=tuple(tuple(point) for point in (mark.vertices_mm + step).tolist()))
         for mark in outlines
     )
 

@@ -72,7 +72,7 @@ def relative_signal(
     shading: Shading,
     settings: NoiseSettings,
 ) -> RelativeSignal:
-    """Return a cut-out in units of normal muscle.
+    """Return a cut-out in units of normal muscle; ``reference`` lies on the compared slices alone.
 
     Raises
     ------
@@ -80,7 +80,6 @@ def relative_signal(
         The reference holds no signal, one value only, or values that are no finite numbers; its
         signal is hardly more than noise, or is stored in too few steps.
     """
-    reference = reference.on(slices)
     even = image.voxels / shading.field
     levels = {k: grouped_median(even[k][reference.inner[k]]) for k in slices}
     if not all(math.isfinite(level) for level in levels.values()):

@@ -4,9 +4,8 @@ A receive coil multiplies the image by its sensitivity, which is smooth; in the 
 So log signal of muscle = level of its slice + a low-order polynomial of the place, the model
 behind the classical retrospective corrections (Dawant et al., IEEE Trans Med Imaging 1993;12:770;
 Vovk et al., IEEE Trans Med Imaging 2007;26:405).  It is fitted on blocks of pixels that look like
-muscle, robustly (Tukey's biweight), quadratus femoris itself left out: oedema must not pass for
-coil.  Blocks close together share their anatomy, so the field's uncertainty is taken from the
-scatter of patches of them (clustered sandwich, Liang and Zeger, Biometrika 1986;73:13).
+muscle, robustly (`ifi_mri.signal.field_fit`), quadratus femoris itself left out: oedema must not
+pass for coil.
 
 Where the fit would have to guess at quadratus femoris, a lower order is taken, down to none.
 """
@@ -17,25 +16,15 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from ifi_mri import geometry
-from ifi_mri.signal.estimates import BoolArray, FloatArray, robust_spread
+from ifi_mri.signal.estimates import BoolArray, FloatArray
 from ifi_mri.signal.field import Polynomial, terms_of
+from ifi_mri.signal.field_fit import Blocks, Fit, IntArray, patches_of, robust_fit
 from ifi_mri.signal.regions import CutOut
 from ifi_mri.signal.settings import ShadingSettings
-
-IntArray = npt.NDArray[np.intp]
-
-#: Cut of Tukey's biweight, in spreads: 95 % efficient on normal data.
-TUKEY_CUT: Final = 4.685
-
-#: Side in mm of the patches whose scatter gives the uncertainty: about one muscle.
-PATCH_MM: Final = 20.0
-
-#: Rounds of re-weighting; the weights settle in about five.
-ROUNDS: Final = 8
+from ifi_mri.signal.tissues import throughout
 
 #: Blocks whose pixels vary more than this many times as much as those of the reference muscle hold
 #: an edge.
@@ -43,12 +32,6 @@ UNEVEN: Final = 2.0
 
 #: Margin in mm around quadratus femoris that takes no part in the fit.
 SPARED_MM: Final = 3.0
-
-#: Least spread of log signal that residuals are weighed by, for perfect synthetic images.
-LEAST_SPREAD: Final = 1e-3
-
-#: Fewest blocks for each unknown.
-BLOCKS_PER_UNKNOWN: Final = 8
 
 #: A correction is worth its own error when it exceeds it by this factor (Akaike's criterion for one
 #: parameter: chi-squared above 2).
@@ -138,7 +121,7 @@ def fit_shading(
         compared with.
     settings : ShadingSettings
     is_muscle : callable, optional
-        Says of patient positions, shape (..., 3), whether another series shows muscle there; no
+        Says of patient positions, shape (n, 3), whether another series shows muscle there; no
         other places are then looked at.  Without it only a plane is fitted: on fat-suppressed
         images marrow and badly suppressed fat pass for muscle and bend anything higher.
     also : ndarray of bool, shape of ``image``, optional
@@ -148,17 +131,17 @@ def fit_shading(
     slices = _spread_out(np.flatnonzero(reference.any(axis=(1, 2))), settings.max_slices)
     if settings.order == 0 or not len(slices):
         return no_shading(shape)
-    box = around.place_of(image)[1:]
-    place = _place(reference, image, box, settings)
+    highest = settings.order if is_muscle is not None else min(settings.order, 1)
+    place = _place(reference, around, image, settings)
     spared = muscle if also is None else muscle | also
     blocks = _blocks(around, image, spared, reference, slices, place, settings, is_muscle)
-    highest = settings.order if is_muscle is not None else min(settings.order, 1)
+    regions = _regions(muscle, reference, also, place, highest)
     fields = [no_shading(shape)]
     for order in range(1, highest + 1):
-        fitted = _fit(blocks, order, settings)
+        fitted = robust_fit(blocks, order, settings)
         if fitted is None:
             break
-        shading = _shading(fitted, place, box, muscle, reference, also, around.affine)
+        shading = _shading(fitted, regions, place, around.affine)
         if shading.leverage > settings.max_leverage:
             break
         fields.append(shading)
@@ -204,44 +187,83 @@ def _spread_out(slices: IntArray, at_most: int) -> IntArray:
 
 class _Place(NamedTuple):
     """Coordinates in which the polynomial is written: from ``middle_mm`` (along rows, along
-    columns) in units of ``scale_mm``, so that the terms are of order one."""
+    columns) in units of ``scale_mm``, so that the terms are of order one.  ``first`` is the row and
+    column of the surroundings that the regions' cut-out begins at."""
 
     pixel_mm: tuple[float, float]
     middle_mm: tuple[float, float]
     scale_mm: float
+    first: tuple[int, int]
 
     def coordinates(self, rows: FloatArray, columns: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the scaled place of pixels given by row and column."""
+        """Return the scaled place of pixels given by row and column of the surroundings."""
         v = (rows * self.pixel_mm[0] - self.middle_mm[0]) / self.scale_mm
         u = (columns * self.pixel_mm[1] - self.middle_mm[1]) / self.scale_mm
         return u, v
 
 
 def _place(
-    reference: BoolArray, image: CutOut, box: tuple[slice, ...], settings: ShadingSettings
+    reference: BoolArray, around: CutOut, image: CutOut, settings: ShadingSettings
 ) -> _Place:
+    first_row, first_column = (part.start for part in around.place_of(image)[1:])
     rows, columns = np.nonzero(reference.any(axis=0))
     row_mm, column_mm = image.pixel_mm
     middle = (
-        (float(rows.mean()) + box[0].start) * row_mm,
-        (float(columns.mean()) + box[1].start) * column_mm,
+        (float(rows.mean()) + first_row) * row_mm,
+        (float(columns.mean()) + first_column) * column_mm,
     )
-    return _Place(image.pixel_mm, middle, settings.radius_mm)
+    return _Place(image.pixel_mm, middle, settings.radius_mm, (first_row, first_column))
 
 
-class _Blocks(NamedTuple):
-    """Even blocks of pixels that may be muscle, one entry each.
+class _Weights(NamedTuple):
+    """The pixels of a region in the plane, flat, how much each counts over its slices (1 together),
+    and the mean of the polynomial's terms there."""
 
-    ``slice_of`` counts the slices that take part; ``levels`` holds log signal of the reference on
-    each.
+    pixels: IntArray
+    shares: FloatArray
+    terms: FloatArray
+
+
+class _Regions(NamedTuple):
+    """The rows and columns of the regions' cut-out, flat, and the regions in it.
+
+    ``terms`` are those of the polynomial at every pixel; ``looked_at`` are terms, less those at the
+    reference, at some pixels of all but the reference.
     """
 
-    log_signal: FloatArray
-    u: FloatArray
-    v: FloatArray
-    slice_of: IntArray
-    levels: FloatArray
-    scale_mm: float
+    shape: tuple[int, ...]
+    terms: FloatArray
+    muscle: _Weights
+    reference: _Weights
+    also: _Weights | None
+    looked_at: FloatArray
+
+
+def _regions(
+    muscle: BoolArray, reference: BoolArray, also: BoolArray | None, place: _Place, order: int
+) -> _Regions:
+    n_rows, n_columns = muscle.shape[1:]
+    u, v = place.coordinates(
+        np.arange(n_rows, dtype=np.float64)[:, None] + place.first[0],
+        np.arange(n_columns, dtype=np.float64) + place.first[1],
+    )
+    u, v = np.broadcast_arrays(u, v)
+    terms = terms_of(u, v, order).reshape(n_rows * n_columns, -1)
+    of_muscle, of_reference = _weights(muscle, terms), _weights(reference, terms)
+    of_also = None if also is None or not also.any() else _weights(also, terms)
+    wanted = of_muscle.pixels
+    if of_also is not None:
+        wanted = np.union1d(wanted, of_also.pixels)
+    wanted = wanted[:: max(1, len(wanted) // LEVERAGE_PIXELS)]
+    looked_at = terms[wanted] - of_reference.terms
+    return _Regions(muscle.shape, terms, of_muscle, of_reference, of_also, looked_at)
+
+
+def _weights(region: BoolArray, terms: FloatArray) -> _Weights:
+    n_voxels = region.sum(axis=0).ravel()
+    pixels = np.flatnonzero(n_voxels)
+    shares = n_voxels[pixels] / n_voxels.sum()
+    return _Weights(pixels, shares, (shares[:, None] * terms[pixels]).sum(axis=0))
 
 
 def _blocks(
@@ -253,73 +275,62 @@ def _blocks(
     place: _Place,
     settings: ShadingSettings,
     is_muscle: Callable[[FloatArray], BoolArray] | None,
-) -> _Blocks:
+) -> Blocks:
     side = tuple(max(1, round(settings.block_mm / spacing)) for spacing in place.pixel_mm)
     stack = around.voxels[slices].astype(np.float64)
     stack[~np.isfinite(stack)] = np.nan  # no comparison holds: such blocks take no part
     mean = _block_mean(stack, side)
     spread = np.sqrt(np.maximum(_block_mean(stack * stack, side) - mean * mean, 0))
-    box = around.place_of(image)[1:]
-
-    def share(mask: BoolArray) -> FloatArray:
-        """Share of each block that a mask of the smaller cut-out covers."""
-        full = np.zeros(stack.shape, dtype=np.bool_)
-        full[:, box[0], box[1]] = mask[slices]
-        return _block_mean(full, side)
-
-    of_reference = share(reference) == 1
-    usual = float(np.median(spread[of_reference])) if of_reference.any() else math.inf
+    of_reference, of_spared = (
+        _block_share(mask[slices], side, place.first, mean.shape)
+        for mask in (reference, _grown(spared, place.pixel_mm))
+    )
+    usual = float(np.median(spread[of_reference == 1])) if (of_reference == 1).any() else math.inf
     rows, columns = (
         (np.arange(n) + 0.5) * s - 0.5 for n, s in zip(mean.shape[1:], side, strict=True)
     )
     u, v = place.coordinates(rows[:, None], columns[None])
     chosen = (mean > 0) & (spread <= UNEVEN * usual + 1e-9) & (np.hypot(u, v) <= 1)
-    chosen &= share(_grown(spared, place.pixel_mm)) == 0
+    k, row, column = np.nonzero(chosen & (of_spared == 0))
     if is_muscle is not None:
-        index = np.stack(
-            np.broadcast_arrays(slices[:, None, None], rows[:, None], columns), axis=-1
-        )
-        shown = _all_muscle(is_muscle, around, index[chosen], side)
-        chosen[chosen] = shown | of_reference[chosen]
-    where = np.nonzero(chosen)
-    levels = np.array([_log_median(image.voxels[k][reference[k]]) for k in slices])
-    return _Blocks(
-        np.log(mean[where]),
-        np.broadcast_to(u, mean.shape)[where],
-        np.broadcast_to(v, mean.shape)[where],
-        where[0],
-        levels,
-        place.scale_mm,
+        centres = np.stack([slices[k], rows[row], columns[column]], axis=-1)
+        shown = throughout(is_muscle, around.affine, centres, [n / 3 for n in side])
+        shown |= of_reference[k, row, column] == 1
+        k, row, column = k[shown], row[shown], column[shown]
+    u, v = u[0, column], v[row, 0]
+    return Blocks(
+        np.log(mean[k, row, column]),
+        u,
+        v,
+        k,
+        patches_of(u, v, place.scale_mm),
+        np.array([_log_median(image.voxels[k][reference[k]]) for k in slices]),
     )
-
-
-def _all_muscle(
-    is_muscle: Callable[[FloatArray], BoolArray],
-    around: CutOut,
-    centres: FloatArray,
-    side: tuple[int, ...],
-) -> BoolArray:
-    """Return whether blocks given by their centres (slice, row, column) are muscle at the centre
-    and towards all four corners."""
-    corners = np.array([(0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)]) / 3
-    offsets = np.concatenate([np.zeros((5, 1)), corners * side], axis=1)
-    points = geometry.voxel_to_patient(around.affine, centres[:, None] + offsets)
-    return np.asarray(is_muscle(points).all(axis=1))
 
 
 def _log_median(values: FloatArray) -> float:
     return math.log(max(float(np.median(values)), 1e-12))
 
 
-def _block_mean(stack: FloatArray | BoolArray, side: tuple[int, ...]) -> FloatArray:
+def _block_mean(stack: FloatArray, side: tuple[int, ...]) -> FloatArray:
     """Return means over blocks of rows and columns; what does not fill a block is left out."""
     _, n_rows, n_columns = stack.shape
     whole = stack[:, : n_rows // side[0] * side[0], : n_columns // side[1] * side[1]]
-    sums = np.zeros((len(stack), n_rows // side[0], n_columns // side[1]))
-    for row in range(side[0]):
-        for column in range(side[1]):
-            sums += whole[:, row :: side[0], column :: side[1]]
-    return sums / math.prod(side)
+    of_rows = sum(whole[:, row :: side[0]] for row in range(1, side[0])) + whole[:, :: side[0]]
+    sums = sum(of_rows[:, :, k :: side[1]] for k in range(1, side[1])) + of_rows[:, :, :: side[1]]
+    return np.asarray(sums / math.prod(side))
+
+
+def _block_share(
+    mask: BoolArray, side: tuple[int, ...], first: tuple[int, int], shape: tuple[int, ...]
+) -> FloatArray:
+    """Return the share of each block, of as many as ``shape`` says, that a mask covers whose first
+    pixel is ``first``."""
+    n_rows, n_columns = (n * s for n, s in zip(shape[1:], side, strict=True))
+    full = np.zeros((len(mask), n_rows, n_columns))
+    part = mask[:, : max(0, n_rows - first[0]), : max(0, n_columns - first[1])]
+    full[:, first[0] : first[0] + part.shape[1], first[1] : first[1] + part.shape[2]] = part
+    return _block_mean(full, side)
 
 
 def _grown(mask: BoolArray, pixel_mm: tuple[float, float]) -> BoolArray:
@@ -328,106 +339,42 @@ def _grown(mask: BoolArray, pixel_mm: tuple[float, float]) -> BoolArray:
     return np.asarray(ndimage.maximum_filter(mask, size=(1, rows, columns)))
 
 
-class _Fit(NamedTuple):
-    """Polynomial of log signal, with its block of the inverse normal matrix and its covariance."""
-
-    order: int
-    polynomial: FloatArray
-    inverse: FloatArray
-    covariance: FloatArray
-    n_blocks: int
-
-
-def _fit(blocks: _Blocks, order: int, settings: ShadingSettings) -> _Fit | None:
-    """Return the robust fit, or None where there are too few blocks.
-
-    In every round blocks further from the present field than the gate do not count.
-    """
-    terms = terms_of(blocks.u, blocks.v, order)
-    n_slices, n_terms = len(blocks.levels), terms.shape[1]
-    design = np.concatenate([np.eye(n_slices)[blocks.slice_of], terms], axis=1)
-    solution = np.concatenate([blocks.levels, np.zeros(n_terms)])
-    for _ in range(ROUNDS):
-        residual = blocks.log_signal - design @ solution
-        inside = np.abs(residual) < math.log(settings.gate)
-        if inside.sum() < BLOCKS_PER_UNKNOWN * (n_slices + n_terms):
-            return None
-        spread = max(robust_spread(residual[inside]), LEAST_SPREAD)
-        weights = np.clip(1 - (residual / (TUKEY_CUT * spread)) ** 2, 0, None) ** 2 * inside
-        weighted = weights[:, None] * design
-        inverse = np.linalg.pinv(design.T @ weighted, hermitian=True)
-        solution = inverse @ (weighted.T @ blocks.log_signal)
-    scores = weighted * (blocks.log_signal - design @ solution)[:, None]
-    covariance = _clustered(scores, inverse, blocks, n_terms)
-    of_terms = np.s_[n_slices:, n_slices:]
-    return _Fit(
-        order,
-        solution[n_slices:],
-        inverse[of_terms],
-        covariance[of_terms],
-        int((weights > 0).sum()),
-    )
-
-
-def _clustered(
-    scores: FloatArray, inverse: FloatArray, blocks: _Blocks, n_terms: int
-) -> FloatArray:
-    """Return the covariance of the coefficients when blocks of one patch err together."""
-    patch = np.stack([blocks.u, blocks.v], axis=1) * (blocks.scale_mm / PATCH_MM)
-    _, patch_of = np.unique(np.floor(patch).astype(int), axis=0, return_inverse=True)
-    n_patches = int(patch_of.max()) + 1
-    sums = np.zeros((n_patches, scores.shape[1]))
-    np.add.at(sums, patch_of.ravel(), scores)
-    few = n_patches / max(1, n_patches - n_terms)
-    return np.asarray(few * inverse @ (sums.T @ sums) @ inverse)
-
-
-def _shading(
-    fitted: _Fit,
-    place: _Place,
-    box: tuple[slice, ...],
-    muscle: BoolArray,
-    reference: BoolArray,
-    also: BoolArray | None,
-    affine: FloatArray,
-) -> Shading:
+def _shading(fitted: Fit, regions: _Regions, place: _Place, affine: FloatArray) -> Shading:
     """Return the field over the regions' cut-out, and what it means for them; ``affine`` is that of
-    the surroundings, whose rows and columns ``place`` and ``box`` count."""
-    rows, columns = (np.arange(part.start, part.stop, dtype=np.float64) for part in box)
-    u, v = np.broadcast_arrays(*place.coordinates(rows[:, None], columns[None]))
-    terms = terms_of(u, v, fitted.order)
-    plane = np.exp(terms @ fitted.polynomial)
-    at_reference = reference.sum(axis=0)
-    mean = float(np.average(plane, weights=at_reference))
-    plane = plane / mean
-    origin = np.average(terms, axis=(0, 1), weights=at_reference)
+    the surroundings."""
+    n_terms = len(fitted.polynomial)
+    looked_at = regions.looked_at[:, :n_terms]
+    # not by matrix product: so long and thin, BLAS would wake its threads for it
+    field = np.exp(np.einsum("pk,k->p", regions.terms[:, :n_terms], fitted.polynomial))
 
-    def gain_at(mask: BoolArray) -> tuple[float, float]:
+    def mean_over(region: _Weights) -> float:
+        return float((region.shares * field[region.pixels]).sum())
+
+    mean = mean_over(regions.reference)
+    field = field / mean
+
+    def gain_at(region: _Weights) -> tuple[float, float]:
         """Mean sensitivity over that at the reference, and the SD of its logarithm."""
-        weights = mask.sum(axis=0)
-        apart = np.average(terms, axis=(0, 1), weights=weights) - origin
+        apart = (region.terms - regions.reference.terms)[:n_terms]
         variance = float(apart @ fitted.covariance @ apart)
-        return float(np.average(plane, weights=weights)), math.sqrt(max(0.0, variance))
+        return mean_over(region), math.sqrt(max(0.0, variance))
 
-    wanted = muscle if also is None else muscle | also
-    there = terms[wanted.any(axis=0)]
-    there = there[:: max(1, len(there) // LEVERAGE_PIXELS)] - origin
-    gain, gain_sd = gain_at(muscle)
-    also_gain, also_gain_sd = (1.0, 0.0) if also is None or not also.any() else gain_at(also)
+    gain, gain_sd = gain_at(regions.muscle)
+    also_gain, also_gain_sd = (1.0, 0.0) if regions.also is None else gain_at(regions.also)
     return Shading(
-        field=np.broadcast_to(plane, muscle.shape),
+        field=np.broadcast_to(field.reshape(regions.shape[1:]), regions.shape),
         order=fitted.order,
         gain=gain,
         gain_sd=gain_sd,
         also_gain=also_gain,
         also_gain_sd=also_gain_sd,
         n_blocks=fitted.n_blocks,
-        leverage=float(np.einsum("ij,jk,ik->i", there, fitted.inverse, there).max()),
+        leverage=float(((looked_at @ fitted.inverse) * looked_at).sum(axis=1).max()),
         polynomial=_polynomial(fitted, place, affine, mean),
     )
 
 
-def _polynomial(fitted: _Fit, place: _Place, affine: FloatArray, mean: float) -> Polynomial:
+def _polynomial(fitted: Fit, place: _Place, affine: FloatArray, mean: float) -> Polynomial:
     """Return the fitted field with its origin in the patient."""
     middle = [mm / spacing for mm, spacing in zip(place.middle_mm, place.pixel_mm, strict=True)]
     x, y, z = (float(value) for value in geometry.voxel_to_patient(affine, (0.0, *middle)))

@@ -3,9 +3,9 @@
 Both series share the scanner's frame of reference, but a patient may move between them.  Their
 contrasts differ - fat is bright on one, dark on the other - so edges are compared, not signals:
 normalised gradients, whose direction counts but not its sign (Haber and Modersitzki, Methods Inf
-Med 2007;46:292, doi:10.1160/ME9046).  Written as complex numbers of doubled angle, (gx + i gy)^2 /
-(|g|^2 + eta^2), their similarity at all shifts is one cross-correlation, done by Fourier transform
-(Oefverstedt et al., arXiv:2110.10156): phase correlation of edge directions.
+Med 2007;46:292, doi:10.1160/ME9046).  Written with doubled angle, (gx + i gy)^2 / (|g|^2 + eta^2),
+the similarity of their two components at all shifts is one cross-correlation, done by Fourier
+transform (Oefverstedt et al., arXiv:2110.10156): phase correlation of edge directions.
 
 The shift is estimated and reported.  Outlines are moved by it only when asked.
 """
@@ -13,7 +13,7 @@ The shift is estimated and reported.  Outlines are moved by it only when asked.
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,11 +29,19 @@ from ifi_mri.signal.settings import ShiftSettings
 UPRIGHT_PIXELS: Final = 1e-6
 
 #: Spacing in mm of the common grid that both series are read on.
-GRID_MM: Final = 0.8
+GRID_MM: Final = 1.0
 
 #: Standard deviation in mm of the Gaussian whose derivative is the gradient: about the blur of
 #: the coarser series.
 GRADIENT_SD_MM: Final = 1.2
+
+#: Weights of that Gaussian and of its derivative at grid points, to correlate with, out to four
+#: standard deviations.
+_REACH: Final = int(4 * GRADIENT_SD_MM / GRID_MM + 0.5)
+_PLACES: Final = np.arange(-_REACH, _REACH + 1.0)
+_BELL: Final = np.exp(-0.5 * (_PLACES * GRID_MM / GRADIENT_SD_MM) ** 2)
+SMOOTHING: Final[FloatArray] = _BELL / _BELL.sum()
+SLOPE: Final[FloatArray] = _PLACES * (GRID_MM / GRADIENT_SD_MM) ** 2 * SMOOTHING
 
 #: Slices that are compared at most; they are averaged.
 MOST_SLICES: Final = 3
@@ -108,21 +116,24 @@ def in_plane_shift(
         The two series share no slice there, or one of them shows no edges.
     """
     basis = geometry.plane_basis(fluid.affine)
-    slices = _slices(fluid, points_mm)
     points = np.asarray(points_mm, dtype=np.float64) @ basis.T
     low, high = points.min(axis=0) - settings.margin_mm, points.max(axis=0) + settings.margin_mm
     right, down = (np.arange(a, b, GRID_MM) for a, b in zip(low, high, strict=True))
-    products = []
-    for k in slices:
-        origin = geometry.voxel_to_patient(fluid.affine, (k, 0, 0))
-        off_plane = origin - (origin @ basis.T) @ basis
-        grid = off_plane + right[None, :, None] * basis[0] + down[:, None, None] * basis[1]
-        pair = [_edge_directions(sampled(volume, grid)) for volume in (anatomy, fluid)]
-        if all(edges.any() for edges in pair):
-            products.append(pair)
-    if not products:
+    slices = np.array([(k, 0, 0) for k in _slices(fluid, points_mm)]).reshape(-1, 3)
+    if not len(slices):
+        raise NotAssessable("the fluid-sensitive series has no slice near the outlines")
+    origins = geometry.voxel_to_patient(fluid.affine, slices)
+    lattice = Lattice(origins - (origins @ basis.T) @ basis, basis, right, down)
+    pairs = [
+        (edges, others)
+        for pictures in zip(sampled(anatomy, lattice), sampled(fluid, lattice), strict=True)
+        if (edges := _edge_directions(pictures[0])) is not None
+        and (others := _edge_directions(pictures[1])) is not None
+    ]
+    if not pairs:
         raise NotAssessable("the two series share no slice with edges near the outlines")
-    return _best(products, basis, settings)
+    of_anatomy, of_fluid = (np.stack(edges) for edges in zip(*pairs, strict=True))
+    return _best(of_anatomy, of_fluid, basis, settings)
 
 
 def _slices(fluid: Volume, points_mm: npt.ArrayLike) -> list[int]:
@@ -133,22 +144,51 @@ def _slices(fluid: Volume, points_mm: npt.ArrayLike) -> list[int]:
     return [int(k) for k in drawn]
 
 
-def sampled(volume: Volume, grid_mm: FloatArray) -> FloatArray:
-    """Return a volume's signal at the positions (rows, columns, 3) of an even grid in the plane of
-    its nearest slice, linear between pixels; nan outside the picture and further than half a slice
-    away."""
-    along_rows, rows_depth = _pixels_and_depth(volume, grid_mm[:, 0])
-    along_columns, columns_depth = _pixels_and_depth(volume, grid_mm[0])
-    k = np.unique(np.rint(np.concatenate([rows_depth, columns_depth])))
-    turned = max(np.ptp(along_rows[:, 1]), np.ptp(along_columns[:, 0]), np.ptp(rows_depth))
+class Lattice(NamedTuple):
+    """Positions on parallel planes, even along two directions.
+
+    ``right`` and ``down`` count in mm along the rows of ``basis``, two orthonormal directions, from
+    ``origins_mm``, one for each plane.
+    """
+
+    origins_mm: FloatArray
+    basis: FloatArray
+    right: FloatArray
+    down: FloatArray
+
+    def at(self, right: FloatArray, down: FloatArray) -> FloatArray:
+        """Return patient positions, shape (planes, ..., 3), of places on every plane."""
+        off = right[..., None] * self.basis[0] + down[..., None] * self.basis[1]
+        origins = self.origins_mm.reshape(-1, *[1] * (off.ndim - 1), 3)
+        return np.asarray(origins + off, dtype=np.float64)
+
+
+def sampled(volume: Volume, lattice: Lattice) -> FloatArray:
+    """Return a volume's signal at the positions (planes, rows, columns) of a lattice, each in the
+    plane of its nearest slice, linear between pixels; nan outside the picture and further than half
+    a slice away."""
+    right, down = lattice.right, lattice.down
+    along_rows, rows_depth = _pixels_and_depth(volume, lattice.at(right[:1], down))
+    along_columns, columns_depth = _pixels_and_depth(volume, lattice.at(right, down[:1]))
+    rows, columns = along_rows[0, :, 0], along_columns[0, :, 1]
+    k = np.rint(rows_depth[:, 0])
+    upright = (
+        np.ptp(along_rows[..., 1]),
+        np.ptp(along_columns[..., 0]),
+        np.abs(along_rows[..., 0] - rows).max(),
+        np.abs(along_columns[..., 1] - columns).max(),
+        np.ptp(rows_depth, axis=1).max(),
+    )
     if (
-        turned < UPRIGHT_PIXELS
-        and len(k) == 1
-        and 0 <= k[0] < len(volume.voxels)
+        max(upright) < UPRIGHT_PIXELS
+        and (np.rint(rows_depth) == k[:, None]).all()
+        and (np.rint(columns_depth) == k[:, None]).all()
+        and k.min() >= 0
+        and k.max() < len(volume.voxels)
         and min(volume.voxels.shape[1:]) > 1
     ):
-        return _between_pixels(volume.voxels[int(k[0])], along_rows[:, 0], along_columns[:, 1])
-    return _anywhere(volume, grid_mm)
+        return _between_pixels(volume.voxels, k.astype(np.intp), rows, columns)
+    return _anywhere(volume, lattice.at(right[None], down[:, None]))
 
 
 def _pixels_and_depth(volume: Volume, points_mm: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -175,20 +215,24 @@ def _anywhere(volume: Volume, points_mm: FloatArray) -> FloatArray:
 
 
 def _between_pixels(
-    picture: npt.NDArray[np.float32], rows: FloatArray, columns: FloatArray
+    voxels: npt.NDArray[np.float32],
+    slices: npt.NDArray[np.intp],
+    rows: FloatArray,
+    columns: FloatArray,
 ) -> FloatArray:
-    """Return a picture at rows x columns, linear between pixels; nan outside.  What
+    """Return slices at rows x columns, linear between pixels; nan outside the picture.  What
     `scipy.ndimage.map_coordinates` does for any positions, 10 times as fast for these."""
-    along = _weighted(rows, picture.shape[0]), _weighted(columns, picture.shape[1])
-    (r, down, in_rows), (c, right, in_columns) = along
-    top, left = r.min(), c.min()
-    part = picture[top : r.max() + 2, left : c.max() + 2].astype(np.float64)
-    r, c = r - top, c - left
-    upper, lower = part[r], part[r + 1]
-    lines = upper + down[:, None] * (lower - upper)
-    values: FloatArray = lines[:, c] + right * (lines[:, c + 1] - lines[:, c])
-    values[~in_rows] = np.nan
-    values[:, ~in_columns] = np.nan
+    r, down, in_rows = _weighted(rows, voxels.shape[1])
+    c, right, in_columns = _weighted(columns, voxels.shape[2])
+    part = voxels[:, r.min() : r.max() + 2, c.min() : c.max() + 2][slices].astype(np.float64)
+    r, c = r - r.min(), c - c.min()
+    upper = part[:, r]
+    with np.errstate(invalid="ignore"):  # beside what is infinite nothing is known
+        lines = upper + down[:, None] * (part[:, r + 1] - upper)
+        values: FloatArray = lines[:, :, c]
+        values += right * (lines[:, :, c + 1] - values)
+    values[:, ~in_rows] = np.nan
+    values[:, :, ~in_columns] = np.nan
     return values
 
 
@@ -209,44 +253,59 @@ def _one_slice_in_plane(volume: Volume) -> FloatArray:
     return np.asarray(step, dtype=np.float64)
 
 
-def _edge_directions(picture: FloatArray) -> npt.NDArray[np.complex128]:
-    """Return normalised gradients of doubled angle as complex numbers; 0 where nothing is seen.
+def _edge_directions(picture: FloatArray) -> npt.NDArray[np.float32] | None:
+    """Return normalised gradients of doubled angle, shape (2, rows, columns): cosine and sine
+    times a strength from 0 to 1, 0 where nothing is seen; None where nothing is seen anywhere.
 
     ``eta``, which parts edges from noise, is the median gradient of the picture.
     """
-    seen = np.isfinite(picture)
-    if not seen.any():
-        return np.zeros(picture.shape, dtype=np.complex128)
-    sd = GRADIENT_SD_MM / GRID_MM
-    full, inside = picture, seen
-    if not seen.all():
-        full = np.where(seen, picture, np.median(picture[seen]))
+    full, inside = picture, np.isfinite(picture)
+    all_seen = bool(inside.all())
+    if not all_seen:
+        if not inside.any():
+            return None
+        full = np.where(inside, picture, np.median(picture[inside]))
         # as far from what is not seen, in steps along rows and columns, as the filter reaches
-        inside = ndimage.distance_transform_cdt(seen, metric="taxicab") > math.ceil(3 * sd)
-    down, right = (ndimage.gaussian_filter(full, sd, order=order) for order in ((1, 0), (0, 1)))
-    right2, down2 = right**2, down**2
+        far = math.ceil(3 * GRADIENT_SD_MM / GRID_MM)
+        inside = ndimage.distance_transform_cdt(inside, metric="taxicab") > far
+    down, right = _gradient(full)
+    right2, down2 = right * right, down * down
     strength = right2 + down2
-    eta2 = float(np.median(strength[inside])) if inside.any() else 0.0
-    if eta2 <= (EVEN * float(np.abs(full).max())) ** 2:
-        return np.zeros(picture.shape, dtype=np.complex128)
-    doubled = np.empty(picture.shape, dtype=np.complex128)  # (right + i down)^2
-    doubled.real, doubled.imag = right2 - down2, 2 * right * down
-    return np.where(inside, doubled / (strength + eta2), 0.0)
+    seen = strength if all_seen else strength[inside]
+    eta2 = float(np.median(seen)) if seen.size else 0.0
+    if eta2 <= (EVEN * max(float(full.max()), -float(full.min()))) ** 2:
+        return None
+    strength += eta2
+    weight = 1 / strength
+    if not all_seen:
+        weight[~inside] = 0
+    edges = np.empty((2, *picture.shape), dtype=np.float32)  # at most 1: seven digits are left
+    right2 -= down2  # (right + i down)^2
+    right *= 2 * down
+    np.multiply(right2, weight, out=edges[0])
+    np.multiply(right, weight, out=edges[1])
+    return edges
+
+
+def _gradient(picture: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the derivatives of a picture towards its rows and its columns, smoothed by a Gaussian
+    of `GRADIENT_SD_MM`, per grid point."""
+    down, right = (
+        ndimage.correlate1d(ndimage.correlate1d(picture, of_rows, axis=0), of_columns, axis=1)
+        for of_rows, of_columns in ((SLOPE, SMOOTHING), (SMOOTHING, SLOPE))
+    )
+    return down, right
 
 
 def _best(
-    pairs: list[list[npt.NDArray[np.complex128]]], basis: FloatArray, settings: ShiftSettings
+    anatomy: npt.NDArray[np.float32],
+    fluid: npt.NDArray[np.float32],
+    basis: FloatArray,
+    settings: ShiftSettings,
 ) -> Shift:
-    """Return the shift of best similarity; its uncertainty from leaving out tiles in turn."""
-    reach = math.ceil(settings.reach_mm / GRID_MM)
-    n_rows, n_columns = pairs[0][0].shape
-    tiles = [
-        (slice(*rows), slice(*columns))
-        for rows in _thirds(n_rows)
-        for columns in _thirds(n_columns)
-    ]
-    padded = [(anatomy, np.pad(fluid, reach)) for anatomy, fluid in pairs]
-    maps = [_similarity(padded, rows, columns, reach) for rows, columns in tiles]
+    """Return the shift of best similarity of edges, shape (slices, 2, rows, columns); its
+    uncertainty from leaving out tiles in turn."""
+    maps = _similarities(anatomy, fluid, math.ceil(settings.reach_mm / GRID_MM))
     total = np.sum(maps, axis=0)
     down, right, at_the_edge = _peak(total)
     without = np.array([_peak(total - part)[:2] for part in maps])
@@ -257,31 +316,36 @@ def _best(
     vector = right * GRID_MM * basis[0] + down * GRID_MM * basis[1]
     x, y, z = (float(value) for value in vector)
     return Shift(
-        right * GRID_MM, down * GRID_MM, right_sd, down_sd, (x, y, z), at_the_edge, len(pairs)
+        right * GRID_MM, down * GRID_MM, right_sd, down_sd, (x, y, z), at_the_edge, len(anatomy)
     )
+
+
+def _similarities(
+    anatomy: npt.NDArray[np.float32], fluid: npt.NDArray[np.float32], reach: int
+) -> FloatArray:
+    """Return the cross-correlation of every tile of the first edges with the second ones, at all
+    shifts up to ``reach``, summed over slices and components: shape (tiles, shifts, shifts)."""
+    *stack, n_rows, n_columns = anatomy.shape
+    tiles = [(rows, columns) for rows in _thirds(n_rows) for columns in _thirds(n_columns)]
+    # one size for all, without wrapping around
+    shape = [
+        fft.next_fast_len(max(stop - start for start, stop in spans) + 2 * reach, real=True)
+        for spans in zip(*tiles, strict=True)
+    ]
+    padded = np.zeros((*stack, n_rows + 2 * reach, n_columns + 2 * reach), dtype=fluid.dtype)
+    padded[..., reach:-reach, reach:-reach] = fluid
+    spectra = []
+    for (top, bottom), (left, right) in tiles:
+        around = padded[..., top : bottom + 2 * reach, left : right + 2 * reach]
+        tile = np.conj(fft.rfft2(anatomy[..., top:bottom, left:right], s=shape))
+        spectra.append((tile * fft.rfft2(around, s=shape)).sum(axis=(0, 1)))
+    sums = fft.irfft2(np.array(spectra), s=shape)
+    return np.asarray(sums[:, : 2 * reach + 1, : 2 * reach + 1], dtype=np.float64)
 
 
 def _thirds(n: int) -> list[tuple[int, int]]:
     edges = np.rint(np.linspace(0, n, TILES + 1)).astype(int)
     return [(int(a), int(b)) for a, b in pairwise(edges)]
-
-
-def _similarity(
-    padded: list[tuple[npt.NDArray[np.complex128], npt.NDArray[np.complex128]]],
-    rows: slice,
-    columns: slice,
-    reach: int,
-) -> FloatArray:
-    """Return the cross-correlation of a tile of the first pictures with the second ones, which are
-    padded by ``reach``, at all shifts up to that, summed over slices."""
-    wide = slice(rows.start, rows.stop + 2 * reach), slice(columns.start, columns.stop + 2 * reach)
-    shape = [fft.next_fast_len(part.stop - part.start) for part in wide]
-    spectrum = np.zeros(shape, dtype=np.complex128)
-    for first, second in padded:
-        tile = np.conj(fft.fft2(first[rows, columns], s=shape))
-        spectrum += tile * fft.fft2(second[wide], s=shape)
-    sums = fft.ifft2(spectrum).real
-    return np.asarray(sums[: 2 * reach + 1, : 2 * reach + 1], dtype=np.float64)
 
 
 def _peak(similarity: FloatArray) -> tuple[float, float, bool]:

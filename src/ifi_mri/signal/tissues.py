@@ -6,7 +6,7 @@ shading on) and which are fat (to see whether its suppression held), and the flu
 is read there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ import numpy as np
 from ifi_mri import geometry
 from ifi_mri.model import Landmark, Volume
 from ifi_mri.signal.estimates import BoolArray, FloatArray, grouped_median
-from ifi_mri.signal.regions import CutOut, NotAssessable, cut_out, region
+from ifi_mri.signal.regions import CutOut, NotAssessable, cut_out, region, vertices_mm
 from ifi_mri.signal.settings import RegionSettings
 
 #: Signal over that of the reference muscle between which a place is muscle: fat lies at two to
@@ -42,21 +42,53 @@ class Tissues:
     levels: FloatArray
 
     def over_muscle(self, points_mm: FloatArray) -> FloatArray:
-        """Return signal over that of the reference muscle at positions (..., 3); nan outside."""
-        index = np.rint(geometry.patient_to_voxel(self.image.affine, points_mm)).astype(int)
-        shape = np.array(self.image.voxels.shape)
-        inside = ((index >= 0) & (index < shape)).all(axis=-1)
-        k, row, column = np.moveaxis(np.clip(index, 0, shape - 1), -1, 0)
-        return np.where(inside, self.image.voxels[k, row, column] / self.levels[k], np.nan)
+        """Return signal over that of the reference muscle at positions (n, 3); nan outside."""
+        index = np.rint(geometry.patient_to_voxel(self.image.affine, points_mm)).astype(np.intp)
+        k, row, column = index.T
+        n_slices, n_rows, n_columns = self.image.voxels.shape
+        inside = (
+            (k >= 0) & (k < n_slices) & (row >= 0) & (row < n_rows)
+            & (column >= 0) & (column < n_columns)
+        )  # fmt: skip
+        k, row, column = (np.where(inside, places, 0) for places in (k, row, column))
+        over: FloatArray = self.image.voxels[k, row, column] / self.levels[k]
+        over[~inside] = np.nan
+        return over
 
     def is_muscle(self, points_mm: FloatArray) -> BoolArray:
-        """Return whether positions (..., 3) are muscle."""
+        """Return whether positions (n, 3) are muscle."""
         over = self.over_muscle(points_mm)
         return np.asarray((over >= MUSCLE_RANGE[0]) & (over <= MUSCLE_RANGE[1]))
 
     def is_fat(self, points_mm: FloatArray) -> BoolArray:
-        """Return whether positions (..., 3) are fat."""
+        """Return whether positions (n, 3) are fat."""
         return np.asarray(self.over_muscle(points_mm) >= FAT_FROM)
+
+
+def throughout(
+    is_tissue: Callable[[FloatArray], BoolArray],
+    affine: FloatArray,
+    centres: FloatArray,
+    half: Sequence[float],
+) -> BoolArray:
+    """Return whether rectangles in the plane are of one tissue, at their centre and all four
+    corners.
+
+    Parameters
+    ----------
+    is_tissue : callable
+        Says of patient positions, shape (n, 3), whether they are that tissue.
+    affine : ndarray of shape (4, 4)
+    centres : ndarray of shape (n, 3)
+        Slice, row and column, with fractions.
+    half : two floats
+        Rows and columns from the centre to a corner.
+    """
+    found = np.ones(len(centres), dtype=np.bool_)
+    for along_rows, along_columns in ((0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)):
+        corner = np.array([0, along_rows * half[0], along_columns * half[1]])
+        found[found] = is_tissue(geometry.voxel_to_patient(affine, centres[found] + corner))
+    return found
 
 
 def tissues(
@@ -72,12 +104,12 @@ def tissues(
     NotAssessable
         The reference outlines lie beyond the series, or hold no signal there.
     """
-    points = np.concatenate([mark.points_mm for mark in reference])
-    image = cut_out(anatomy, points, radius_mm, "anatomy")
-    inner = region("reference_muscle", reference, image, settings).inner
+    points = vertices_mm(reference)
+    of_reference = cut_out(anatomy, points, 0.0, "anatomy")  # on the slices of the wider one
+    inner = region("reference_muscle", reference, of_reference, settings).inner
     drawn = np.flatnonzero(inner.any(axis=(1, 2)))
-    found = np.array([grouped_median(image.voxels[k][inner[k]]) for k in drawn])
+    found = np.array([grouped_median(of_reference.voxels[k][inner[k]]) for k in drawn])
     if not len(found) or not (found > 0).all():
         raise NotAssessable("the reference_muscle region holds no signal on the anatomy series")
     nearest = np.abs(np.arange(len(inner))[:, None] - drawn[None]).argmin(axis=1)
-    return Tissues(image, found[nearest])
+    return Tissues(cut_out(anatomy, points, radius_mm, "anatomy"), found[nearest])
