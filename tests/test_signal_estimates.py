@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from ifi_mri.signal.estimates import (
     Estimate,
     grouped_median,
+    median,
     normal_estimate,
     robust_spread,
     spatial_correlation,
@@ -116,3 +118,18 @@ def test_a_sum_keeps_each_parts_own_skew():
 
 def test_an_estimate_in_another_unit_keeps_its_proportions():
     assert normal_estimate(2.0, 0.5, at_least=0).times(10).low == pytest.approx(10.2, abs=0.01)
+
+
+@given(
+    arrays(
+        st.sampled_from([np.float32, np.float64]),
+        st.integers(1, 60),
+        elements=st.floats(-1e6, 1e6, width=32) | st.sampled_from([np.nan, np.inf]),
+    )
+)
+def test_the_median_is_that_of_numpy(values):
+    with np.errstate(invalid="ignore"):
+        expected = float(np.median(values.astype(np.float64)))
+
+    assert median(values) == pytest.approx(expected, rel=1e-12, nan_ok=True)
+    assert math.isnan(median(values[:0]))

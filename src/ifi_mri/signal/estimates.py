@@ -53,6 +53,20 @@ def normal_estimate(
 # --- robust location and spread -----------------------------------------------------------------
 
 
+def median(values: npt.NDArray[np.floating]) -> float:
+    """Return the median of all values, as `numpy.median` does, whose way to it takes five times as
+    long as the partition of some hundred values itself; nan where there are none, or one is nan."""
+    flat = np.ravel(values)
+    middle, last = flat.size // 2, flat.size - 1
+    if last < 0:
+        return math.nan
+    parted = np.partition(flat, (max(middle - 1, 0), middle, last))
+    if math.isnan(parted[last]):
+        return math.nan
+    upper = float(parted[middle])
+    return upper if flat.size % 2 else (float(parted[middle - 1]) + upper) / 2
+
+
 def grouped_median(values: npt.ArrayLike) -> float:
     """Return the median of values that may be whole numbers, free of their rounding.
 
@@ -61,17 +75,14 @@ def grouped_median(values: npt.ArrayLike) -> float:
     muscle signal of 70 grey levels the plain median moves in steps of 1.4 %.
     """
     ordered = np.sort(np.asarray(values, dtype=np.float64))
-    median = float(np.median(ordered))
-    below, not_above = (
-        np.searchsorted(ordered, [median, median], side="left")[0],
-        int(np.searchsorted(ordered, median, side="right")),
-    )
-    n_ties = not_above - int(below)
+    middle = median(ordered)
+    below = int(np.searchsorted(ordered, middle, side="left"))
+    n_ties = int(np.searchsorted(ordered, middle, side="right")) - below
     if n_ties < 2:
-        return median
+        return middle
     steps = np.diff(np.unique(ordered))
     step = float(steps.min()) if len(steps) else 0.0
-    return median + step * ((len(ordered) / 2 - int(below)) / n_ties - 0.5)
+    return middle + step * ((len(ordered) / 2 - below) / n_ties - 0.5)
 
 
 def robust_spread(values: npt.ArrayLike) -> float:
@@ -81,8 +92,8 @@ def robust_spread(values: npt.ArrayLike) -> float:
     On whole numbers it does not jump as the median absolute deviation does.
     """
     data = np.asarray(values, dtype=np.float64)
-    deviation = data - np.median(data)
-    mad = float(np.median(np.abs(deviation)))
+    deviation = data - median(data)
+    mad = median(np.abs(deviation))
     if mad == 0:
         return float(deviation.std())
     u2 = (deviation / (BIWEIGHT_CUT * mad)) ** 2

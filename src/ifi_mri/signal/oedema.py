@@ -22,6 +22,7 @@ from ifi_mri.signal.estimates import (
     BoolArray,
     Estimate,
     FloatArray,
+    median,
     median_sd,
     normal_estimate,
     spatial_correlation,
@@ -292,11 +293,11 @@ def _raised_ratio(
     recovery = blurred((raised.share > HALF).astype(np.float64), blur)[chosen]
     recovery = np.maximum(recovery, HALF)
     values = 1 + (relative.ratio[chosen] - 1) / recovery
-    value = floor_free(float(np.median(values)), relative.noise, settings)
+    value = floor_free(median(values), relative.noise, settings)
     own = spatial_correlation(  # raised muscle has more texture over noise than normal muscle
         np.where(chosen, relative.ratio - value, 0.0), chosen, pixel_mm, settings.correlation_mm
     )
     n_effective = min(part.effective_number(len(values)) for part in (own, relative.correlation))
-    of_blur = (value - 1) * (1 - float(np.median(recovery))) / 2
+    of_blur = (value - 1) * (1 - median(recovery)) / 2
     sd = math.hypot(median_sd(values, n_effective), value * relative.level_sd, of_blur)
     return normal_estimate(value, sd, at_least=0.0)

@@ -18,6 +18,7 @@ from ifi_mri.signal.estimates import (
     Estimate,
     FloatArray,
     grouped_median,
+    median,
     median_sd,
     normal_estimate,
     robust_spread,
@@ -138,9 +139,9 @@ def median_ratio(
     values = relative.ratio[muscle.inner]
     if not np.isfinite(values).all():
         raise NotAssessable("the quadratus_femoris region holds values that are no finite numbers")
-    median = grouped_median(values)
+    middle = grouped_median(values)
     own = spatial_correlation(
-        np.where(muscle.inner, relative.ratio - median, 0.0),
+        np.where(muscle.inner, relative.ratio - middle, 0.0),
         muscle.inner,
         pixel_mm,
         settings.correlation_mm,
@@ -148,7 +149,7 @@ def median_ratio(
     n_effective = min(
         own.effective_number(len(values)), relative.correlation.effective_number(len(values))
     )
-    value = floor_free(median, relative.noise, settings)
+    value = floor_free(middle, relative.noise, settings)
     sd = math.hypot(median_sd(values, n_effective), value * relative.level_sd)
     return normal_estimate(value, sd, at_least=0.0)
 
@@ -174,4 +175,4 @@ def plain_ratio(image: CutOut, muscle: Region, reference: Region, slices: tuple[
         return grouped_median(image.voxels[k][muscle.inner[k]]) / grouped_median(
             image.voxels[k][reference.inner[k]]
         )
-    return float(np.median(np.concatenate(ratios)))
+    return median(np.concatenate(ratios))

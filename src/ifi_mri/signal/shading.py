@@ -19,7 +19,7 @@ import numpy as np
 from scipy import ndimage
 
 from ifi_mri import geometry
-from ifi_mri.signal.estimates import BoolArray, FloatArray
+from ifi_mri.signal.estimates import BoolArray, FloatArray, median
 from ifi_mri.signal.field import Polynomial, terms_of
 from ifi_mri.signal.field_fit import Blocks, Fit, IntArray, patches_of, robust_fit
 from ifi_mri.signal.regions import CutOut
@@ -285,7 +285,7 @@ def _blocks(
         _block_share(mask[slices], side, place.first, mean.shape)
         for mask in (reference, _grown(spared, place.pixel_mm))
     )
-    usual = float(np.median(spread[of_reference == 1])) if (of_reference == 1).any() else math.inf
+    usual = median(spread[of_reference == 1]) if (of_reference == 1).any() else math.inf
     rows, columns = (
         (np.arange(n) + 0.5) * s - 0.5 for n, s in zip(mean.shape[1:], side, strict=True)
     )
@@ -309,7 +309,7 @@ def _blocks(
 
 
 def _log_median(values: FloatArray) -> float:
-    return math.log(max(float(np.median(values)), 1e-12))
+    return math.log(max(median(values), 1e-12))
 
 
 def _block_mean(stack: FloatArray, side: tuple[int, ...]) -> FloatArray:

@@ -21,7 +21,7 @@ from scipy import fft, ndimage
 
 from ifi_mri import geometry
 from ifi_mri.model import Volume
-from ifi_mri.signal.estimates import FloatArray
+from ifi_mri.signal.estimates import FloatArray, median
 from ifi_mri.signal.regions import NotAssessable
 from ifi_mri.signal.settings import ShiftSettings
 
@@ -264,7 +264,7 @@ def _edge_directions(picture: FloatArray) -> npt.NDArray[np.float32] | None:
     if not all_seen:
         if not inside.any():
             return None
-        full = np.where(inside, picture, np.median(picture[inside]))
+        full = np.where(inside, picture, median(picture[inside]))
         # as far from what is not seen, in steps along rows and columns, as the filter reaches
         far = math.ceil(3 * GRADIENT_SD_MM / GRID_MM)
         inside = ndimage.distance_transform_cdt(inside, metric="taxicab") > far
@@ -272,7 +272,7 @@ def _edge_directions(picture: FloatArray) -> npt.NDArray[np.float32] | None:
     right2, down2 = right * right, down * down
     strength = right2 + down2
     seen = strength if all_seen else strength[inside]
-    eta2 = float(np.median(seen)) if seen.size else 0.0
+    eta2 = median(seen) if seen.size else 0.0
     if eta2 <= (EVEN * max(float(full.max()), -float(full.min()))) ** 2:
         return None
     strength += eta2
