@@ -26,6 +26,10 @@ PATCH_MM: Final = 20.0
 #: Rounds of re-weighting; the weights settle in about five.
 ROUNDS: Final = 8
 
+#: Change of a log signal below which a further round is not made: a thousandth of a per cent, where
+#: noise leaves some tenths.
+CONVERGED: Final = 1e-5
+
 #: Least spread of log signal that residuals are weighed by, for perfect synthetic images.
 LEAST_SPREAD: Final = 1e-3
 
@@ -83,8 +87,10 @@ def robust_fit(blocks: Blocks, order: int, settings: ShadingSettings) -> Fit | N
         weights = np.square(np.maximum(1 - np.square(residual / (TUKEY_CUT * spread)), 0)) * inside
         weighted = weights[:, None] * design
         inverse = _inverse(design.T @ weighted)
-        solution = inverse @ (blocks.log_signal @ weighted)
+        before, solution = solution, inverse @ (blocks.log_signal @ weighted)
         residual = blocks.log_signal - design @ solution
+        if np.abs(solution - before).max() < CONVERGED:
+            break
     covariance = _clustered(weighted * residual[:, None], inverse, blocks.patch_of, n_terms)
     of_terms = np.s_[n_slices:, n_slices:]
     return Fit(

@@ -48,6 +48,10 @@ HALF: Final = 0.5
 ENOUGH_VOXELS: Final = 30
 NEARLY_FULL: Final = 0.9
 
+#: Part of what is above the reference that giving back the blur leaves uncertain where there is
+#: hardly any: the error of raised regions without noise (`scripts/bench/signal.py`).
+LEFT_BY_BLUR: Final = 0.005
+
 #: Blur of the picture over that which the correlation of the reference muscle says: the same filter
 #: blurs noise and anatomy, but texture lengthens the correlation.
 OF_NOISE: Final = 0.8
@@ -298,6 +302,6 @@ def _raised_ratio(
         np.where(chosen, relative.ratio - value, 0.0), chosen, pixel_mm, settings.correlation_mm
     )
     n_effective = min(part.effective_number(len(values)) for part in (own, relative.correlation))
-    of_blur = (value - 1) * (1 - median(recovery)) / 2
+    of_blur = (value - 1) * math.hypot((1 - median(recovery)) / 2, LEFT_BY_BLUR)
     sd = math.hypot(median_sd(values, n_effective), value * relative.level_sd, of_blur)
     return normal_estimate(value, sd, at_least=0.0)
