@@ -91,9 +91,9 @@ def analysed(monkeypatch):
     """The cases that were measured, not found finished, in order."""
     cases, analyse = [], one_case.pipeline.analyse
 
-    def noted(study, landmarks, clinical=None, config=None):
+    def noted(study, landmarks, clinical=None, config=None, **chosen):
         cases.append(config.case_id)
-        return analyse(study, landmarks, clinical, config)
+        return analyse(study, landmarks, clinical, config, **chosen)
 
     monkeypatch.setattr(one_case.pipeline, "analyse", noted)
     return cases
@@ -877,6 +877,39 @@ def test_the_options_of_reports_reach_the_cases_of_a_batch(study, tmp_path):
         == 0
     )
     assert (folder / "report_fhir.json").read_text() != r5
+
+
+def test_other_words_in_a_sites_language_ask_for_every_case_anew(tmp_path):
+    from ifi_mri.batch import receipts
+    from ifi_mri.batch.cases import Case
+
+    path = tmp_path / "fr.toml"
+    case = Case("a", "a", "study", ("marks.json",))
+    settings = batch.Settings(Config(language=str(path)), FORMATS)
+    asked = []
+    for word in ("et", "et", "ou"):
+        path.write_text(f'language = "fr"\nname = "x"\n[messages]\n"and" = "{word}"\n')
+        receipts._file_digest.cache_clear()
+        asked.append(receipts.asked_of(case, settings))
+
+    assert asked[0] == asked[1] != asked[2]
+
+
+def test_a_folder_that_is_called_like_a_language_or_label_table_is_not_taken_for_it(
+    tmp_path, monkeypatch
+):
+    import argparse
+
+    from ifi_mri import cli_batch
+
+    for name in ("de", "native", "mine.toml"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    said = {"config": None, "language": "de", "formats": ""}
+    settings = cli_batch._settings(argparse.Namespace(**said, label_table="native"))
+    assert (settings.config.language, settings.label_table) == ("de", "native")
+    settings = cli_batch._settings(argparse.Namespace(**said, label_table="mine.toml"))
+    assert settings.label_table == str(tmp_path / "mine.toml")
 
 
 @pytest.mark.parametrize("words", [("--sr-signed-by", " ", "Clinic"), ("--language", "xx")])

@@ -171,3 +171,29 @@ def test_the_real_left_hip_is_never_taken_for_a_right_one_nor_for_metal(shared):
         # A hand at its edge may hide on which side the picture cuts the body off.
         assert Side.RIGHT not in body.sides_shown(extent(volume))
         assert widest_void_mm(volume) < body.MIN_VOID_WIDTH_MM
+
+
+def test_a_coarse_pixel_lies_in_the_middle_of_those_that_it_is_the_mean_of():
+    affine = np.array([[0.3, 0, 0.4, 5], [0, 0.9, 0.1, 7], [5, 0.2, 0, -3], [0, 0, 0, 1.0]])
+    picture = np.arange(11 * 13, dtype=np.float32).reshape(11, 13)
+
+    seen = body.look_at(picture, affine, index=4)
+
+    assert seen.picture.shape == (5, 3)  # of 2 x 4 pixels
+    assert seen.picture[1, 2] == picture[2:4, 8:12].mean()
+    rows, columns = np.meshgrid(np.arange(2, 4), np.arange(8, 12))
+    pixels = [
+        affine @ (4, row, column, 1) for row, column in zip(rows.flat, columns.flat, strict=True)
+    ]
+    assert np.allclose(seen.affine @ (0, 1, 2, 1), np.mean(pixels, axis=0))
+
+
+def test_infinite_and_huge_pixels_leave_the_midline_where_it_is():
+    picture = pelvis(17.0, pixel_mm=(0.5, 0.5))
+    voxels = picture.voxels.copy()
+    voxels[0, :220, :220] = np.inf  # of the air, and above the 95th percentile
+    assert body.midline_x_mm(body.extent(body.look_at(voxels[0], picture.affine))) == (
+        pytest.approx(17.0, abs=2.5)
+    )
+    huge = body.look_at(picture.voxels[0] * np.float32(1e36), picture.affine)
+    assert np.isfinite(huge.picture).all()

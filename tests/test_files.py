@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from ifi_mri.files import write_atomically
+from ifi_mri.files import sync_everything, write_atomically
 
 
 def test_a_file_is_replaced_whole_and_is_its_owners_alone(tmp_path):
@@ -59,3 +59,14 @@ def test_a_file_reaches_the_disk_before_it_takes_its_name_unless_the_caller_chec
 
     write_atomically(tmp_path / "lasting", b"new")
     assert len(synced) == 2  # the file, then the folder with its name
+
+
+def test_what_was_written_without_waiting_is_brought_to_the_disk_together(monkeypatch):
+    called = []
+    monkeypatch.setattr("ifi_mri.files.os.sync", lambda: called.append(1), raising=False)
+
+    sync_everything()
+    assert called == [1]
+
+    monkeypatch.delattr("ifi_mri.files.os.sync")
+    sync_everything()  # a system without it keeps its own promise

@@ -109,6 +109,20 @@ def test_a_point_beside_a_segment_is_nearest_to_its_inside_not_to_a_vertex():
     assert np.allclose(closest.end, placed([(3, 0)], AWKWARD)[0])
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_either_end_of_a_segment_may_be_nearest_to_the_inside_of_another(turned, swapped):
+    across = placed([(-10, 0), (14, 0)], AWKWARD)
+    upright = placed([(3, 4), (5, 20)][:: -1 if turned else 1], AWKWARD)
+    pair = (upright, across) if swapped else (across, upright)
+
+    closest = geometry.closest_in_plane(*pair, AWKWARD)
+
+    assert closest.distance_mm == pytest.approx(4.0)
+    ends = (closest.end, closest.start) if swapped else (closest.start, closest.end)
+    assert np.allclose(ends, placed([(3, 0), (3, 4)], AWKWARD))
+
+
 def test_what_lies_across_the_plane_does_not_count_in_the_plane_but_does_in_space():
     a, b = placed([(0, 0)], AWKWARD), placed([(15, 0)], AWKWARD, offset_mm=6.0)
 

@@ -110,7 +110,9 @@ def test_outlines_are_measured_between_their_edges_not_their_vertices():
     assert np.allclose(measured.points_mm[0], at(3, 110, 43))
 
 
-@pytest.mark.parametrize("inner", [(112, 40, 5, 5), (105, 40, 20, 5), (110, 20, 20, 60)])
+@pytest.mark.parametrize(
+    "inner", [(112, 40, 5, 5), (105, 40, 20, 5), (110, 20, 20, 60), (100, 10, 40, 80)]
+)
 def test_structures_that_touch_or_overlap_give_no_distance(inner):
     measured = ifs(
         box("ischial_tuberosity", 3, 110, 20, 20, 60), box("lesser_trochanter", 3, *inner)

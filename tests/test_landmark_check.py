@@ -542,6 +542,20 @@ def test_a_landmark_near_the_edge_of_the_volume_gets_a_caution(index, near):
     assert codes(landmarks) == ["landmark_near_edge"] * near
 
 
+@pytest.mark.parametrize("near", [0, 1, 2])
+def test_one_vertex_of_an_outline_near_the_edge_is_enough(near):
+    points = [at(2, 90, 75), at(2, 95, 75), at(2, 90, 80)]
+    inner = Landmark(IT, LEFT, tuple(points), closed=True)
+    points[near] = at(2, -0.5 + 4.9 / 0.9, 75)
+
+    outer = Landmark(LT, LEFT, tuple(points), closed=True)
+    (caution,) = [
+        one for one in check(landmark_set(inner, outer)) if one.code == "landmark_near_edge"
+    ]
+    assert "lesser_trochanter" in caution.text.replace(" ", "_")
+    assert "ischial" not in caution.text
+
+
 # --- status -------------------------------------------------------------------------------------
 
 

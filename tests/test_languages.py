@@ -17,7 +17,9 @@ from ifi_mri.language.report_messages import REPORT_MESSAGES
 from ifi_mri.measurements import distance_uncertainty as uncertainty
 from ifi_mri.measurements import intertuberous_distance as tuberosities
 from ifi_mri.reports import html_page, text_impression
+from ifi_mri.reports.signal_table import ZONES
 from ifi_mri.reports.words import Words
+from ifi_mri.signal.place import Zone
 from ifi_mri.vocabulary import LandmarkName
 
 SHIPPED = [language for language in languages.languages() if language != "en"]
@@ -75,6 +77,24 @@ def test_numbers_have_a_decimal_comma_and_dois_keep_their_points():
     assert "doi:10.1080/08998280.2020.1840184" in say(words, "limit.position")
 
 
+def test_a_name_that_looks_like_a_number_stays_that_name():
+    _, words = languages.load("de")
+    assert say(words, "report.case", case="12.5") == "Fall 12.5"
+    about = say(words, "text.about", case="1.5", date="x", person="y", reader="2.5")
+    assert "1.5" in about
+    assert "2.5" in about
+    spacing = translated(words, "3.0: slices are 6.0 mm apart, above 5.0 mm; the narrowest place "
+                         "may lie between two.")  # fmt: skip
+    assert spacing.startswith("3.0: der Schichtabstand ist 6,0 mm")
+
+
+def test_crossing_a_cutoff_is_neither_above_it_nor_a_side_of_the_patient():
+    _, words = languages.load("de")
+    for name in ("position.crosses", "position.keeps"):
+        assert "Seite ihres Grenzwerts" in words[name]
+        assert "über" not in words[name]
+
+
 def test_english_is_as_it_was():
     code, words = languages.load("en")
     assert (code, words) == ("en", ENGLISH)
@@ -102,6 +122,8 @@ def test_a_message_that_is_missing_is_english_and_says_so(tmp_path):
         ('"impression.side" = "{side}"', r"placeholders are \{side\}, \{parts\}, \{side\} were"),
         ('"impression.side" = "{side} {parts} {0}"', "placeholders"),
         ('"rotation.degrees" = " de {degrees}"', r"\{degrees:g\} were expected"),
+        ('"impression.side" = "{side!z} {parts}"', r"placeholders are \{parts\}, \{side!z\}, "),
+        ('"impression.close" = " "', "'impression.close' is blank"),
         ('"impression.close" = "{"', "impression.close|messages"),
         ('"impression.close" = 5', "messages"),
     ],
@@ -199,6 +221,20 @@ SAID_BELOW = (
     "missing.",
     "series 3 AX T1 TSE: pixels are 1.75 mm, above 1.5 mm; landmarks cannot be placed to the "
     "accuracy that the interval assumes.",
+    "no iliopsoas_tendon or lesser_trochanter landmark",
+    "series 11 AXIAL SE T1 - RESEARCH: the header does not say the echo time.",
+    "series 11: the header does not say the repetition time.",
+    "series 11: the header does not say the field strength.",
+    "That the landmarks belong to this study was judged from their position only: the images carry "
+    "no UIDs of the scanner.",
+    "That the landmarks belong to this study was judged from their position only: the landmark "
+    "file names neither study nor frame of reference.",
+    "Quadratus femoris was outlined on 1 slice: its volume is that of these slices, not of the "
+    "muscle.",
+    "axial (tilted 9 degrees), T2 (TR 3200 ms, TE 65 ms, fat-suppressed: ScanOptions FS)",
+    "The left ischiofemoral space is from bone labels, not reviewed.",
+    "The right ischiofemoral space is from bone labels, not reviewed.",
+    "The left and the right ischiofemoral spaces are from bone labels, not reviewed.",
     "The patient's age is not known; the adult profile singer2015 was applied. Under 18 years it "
     "does not hold.",
     "The reader graded quadratus femoris oedema 1, the signal gives grade 2 (indeterminate); both "
@@ -225,6 +261,11 @@ def test_the_words_of_every_grade_are_known():
     for words in (oedema.GRADE_WORDS, fatty.GRADE_WORDS):
         for word in words:
             assert FALLBACK not in translated(GERMAN, word)
+
+
+def test_every_zone_of_the_muscle_has_its_words():
+    """The rooms do not know each other: a zone of another name would stay English, unmarked."""
+    assert set(ZONES) == {*Zone}
 
 
 def test_a_sentence_that_no_message_fits_stays_english_and_says_so():

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ifi_mri import reports
 from ifi_mri.errors import ReportError
+from ifi_mri.language import ENGLISH
 from ifi_mri.reports import html_page, pdf_file
 from ifi_mri.reports.html_tree import Element, tree_of
+from ifi_mri.reports.words import Words
 
 REPORTS = {
     "both_sides": example_report.report,
@@ -120,6 +123,23 @@ def test_sentences_in_another_language_are_marked_so():
     german = replace(example_report.report(), language="de")
     assert b"(de)" not in pdf_of()
     assert b"/Lang(de)" in pdf_of(german).replace(b" ", b"")
+
+
+@pytest.mark.parametrize("formats", [("pdf",), ("html", "pdf")])
+def test_the_foot_of_a_page_speaks_the_language_of_a_site(formats):
+    said = {**ENGLISH, "page.foot": "Dossier {case}", "report.impression": "Conclusion"}
+    options = {name: {"words": Words(said, "fr")} for name in formats}
+    files = reports.rendered(
+        replace(example_report.report(), language="fr"),
+        example_report.study(),
+        formats,
+        example_report.open_volume,
+        options,
+    )
+    text = text_of(files["report.pdf"])
+    assert "Conclusion" in text
+    assert "Dossier example-1" in text
+    assert "research use, not a diagnosis" not in text
 
 
 def test_lines_are_as_wide_on_paper_as_the_page_says():

@@ -122,6 +122,22 @@ def test_every_pixel_of_the_picture_is_the_voxel_at_its_place(affine, slice_inde
         np.testing.assert_allclose(voxel, np.rint(voxel), atol=1e-6)
 
 
+@given(poses, st.data())
+def test_a_part_of_a_slice_is_drawn_where_its_pixels_are_shown(affine, data):
+    view = view_of_slice(volume_of(affine), 1)
+    top, left = (data.draw(st.integers(0, n - 1)) for n in SHAPE[1:])
+    height, width = data.draw(st.integers(1, 40 - top)), data.draw(st.integers(1, 56 - left))
+    mask = np.zeros(SHAPE[1:], dtype=bool)
+    mask[top : top + height, left : left + width] = True
+    rows, columns = np.nonzero(view.displayed(mask))
+
+    assert view.place_of((top, left), (height, width)) == (rows.min(), columns.min())
+    colours = np.full((height, width, 4), 255, dtype=np.uint8)
+    box = pictures.overlay_of(colours, view, (top, left)).box
+    assert box.left == pytest.approx(columns.min() * view.spacing_mm[1])
+    assert box.bottom == pytest.approx((rows.max() + 1) * view.spacing_mm[0])
+
+
 @given(poses, indices)
 def test_picture_coordinates_lead_back_to_the_very_point(affine, index):
     view = view_of_slice(volume_of(affine), index[0])

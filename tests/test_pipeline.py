@@ -174,6 +174,21 @@ def test_the_same_inputs_make_the_same_report_uid(study, marks):
     assert first.report_uid == second.report_uid != other.report_uid
 
 
+def test_a_report_in_a_sites_language_is_told_by_its_words_not_by_where_they_lie(
+    study, marks, tmp_path
+):
+    head = 'language = "fr"\nname = "x"\n[messages]\n'
+    words = ('"and" = "et"\n', '"and" = "et"\n', '"and" = "ou"\n')
+    uids = []
+    for number, line in enumerate(words):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(head + line, encoding="utf-8")
+        report = ifi_mri.analyse(study, marks, config=Config(language=str(path)))
+        uids.append(report.report_uid)
+
+    assert uids[0] == uids[1] != uids[2]
+
+
 def test_outlines_beyond_the_fluid_series_say_how_far(study, marks):
     grid = next(s.grid for s in study.series if "STIR" in s.description)
     affine = grid.affine.copy()

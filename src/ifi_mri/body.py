@@ -76,7 +76,8 @@ def look_at(picture: Picture, affine: npt.ArrayLike, index: int = 0) -> Seen:
         Voxel (slice, row, column) to patient LPS, mm.
     index : int
     """
-    coarse, coarse_affine = _coarse(np.nan_to_num(picture), np.asarray(affine, np.float64), index)
+    known = np.nan_to_num(picture, posinf=0.0, neginf=0.0)
+    coarse, coarse_affine = _coarse(known, np.asarray(affine, np.float64), index)
     smooth = _smoothed(coarse, coarse_affine, BODY_SMOOTHING_MM)
     level = BODY_LEVEL * float(np.percentile(smooth, 95))
     if level <= 0:
@@ -95,17 +96,16 @@ def _coarse(
     down = min(max(1, int(COARSE_PIXEL_MM / height_mm)), picture.shape[0])
     across = min(max(1, int(COARSE_PIXEL_MM / width_mm)), picture.shape[1])
     n_rows, n_columns = picture.shape[0] // down, picture.shape[1] // across
-    coarse = np.zeros((n_rows, n_columns), dtype=np.float32)
+    coarse = np.zeros((n_rows, n_columns))
     for row in range(down):
         for column in range(across):
             part = picture[row : n_rows * down : down, column : n_columns * across : across]
             coarse += part
-    coarse /= down * across
     moved = affine.copy()
     moved[:, 1] *= down
     moved[:, 2] *= across
     moved[:, 3] = affine @ (index, (down - 1) / 2, (across - 1) / 2, 1)
-    return coarse, moved
+    return (coarse / (down * across)).astype(np.float32), moved
 
 
 def _smoothed(picture: Picture, affine: geometry.FloatArray, width_mm: float) -> Picture:

@@ -143,8 +143,9 @@ def _settings(options: argparse.Namespace) -> "Settings":
 
 
 def _absolute(name: str | None) -> str | None:
-    """Return the path of a file for workers elsewhere; the name of a preset as it is."""
-    if name is None or not Path(name).exists():
+    """Return the path of a file for workers elsewhere; the name of a preset, which has no ending,
+    as it is, even where a folder is called so too."""
+    if name is None or not Path(name).suffix or not Path(name).exists():
         return name
     return os.path.abspath(name)  # noqa: PTH100 - links stay what they are
 

@@ -61,9 +61,7 @@ def add_formats(command: argparse.ArgumentParser) -> None:
         default="",
         help=f"formats beside {', '.join(BASE_FORMATS)}; `ifi-mri info` lists them",
     )
-    command.add_argument(
-        "--language", metavar="ID|FILE", help="of the report; en unless said"
-    )
+    command.add_argument("--language", metavar="ID|FILE", help="of the report; en unless said")
     command.add_argument(
         "--fhir-version", choices=("R4", "R5"), default="R4", help="FHIR version; R4 unless said"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from ifi_mri import loaders
 from ifi_mri._version import __version__
 from ifi_mri.config import Config
+from ifi_mri.language import languages, load
 from ifi_mri.model import (
     ClinicalIntake,
     Hip,
@@ -74,11 +75,20 @@ def report_uid(
     """Return a UID that is the same whenever the same inputs are analysed in the same way."""
     parts = [study.study_uid, str(landmark_set.reader), str(landmark_set.read), config.digest()]
     parts += [__version__, *(file.sha256 for file in inputs)]
-    parts += [config.language] if config.language != "en" else []
+    parts += _language(config.language)
     parts += [
         said for pair in provenance for said in pair
     ]  # numbers of a label map mean what its table says
     return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, '|'.join(parts)).int}"
+
+
+def _language(language: str) -> list[str]:
+    """Return what tells the words of a report: a shipped language's code, nothing for English; of
+    a site's own file what it says, wherever it lies."""
+    if language in languages():
+        return [] if language == "en" else [language]
+    code, messages = load(language)
+    return [code, hashlib.sha256(repr(sorted(messages.items())).encode()).hexdigest()]
 
 
 def anonymous_case_id(study: Study) -> str:

@@ -134,7 +134,7 @@ def _slice_index(value: SliceValue, volume: Volume) -> int | None:
     first_mm = geometry.position_along_normal_mm(
         volume.affine, geometry.voxel_to_patient(volume.affine, (0, 0, 0))
     )
-    step_mm = float(geometry.slice_normal(volume.affine) @ volume.affine[:3, 0])
+    step_mm = geometry.position_along_normal_mm(volume.affine, volume.affine[:3, 0])
     off_mm = np.abs(first_mm + step_mm * np.arange(len(volume.voxels)) - value.slice_position_mm)
     nearest = int(np.argmin(off_mm))
     return nearest if off_mm[nearest] < abs(step_mm) / 2 else None

@@ -104,6 +104,8 @@ def _what_to_do_outside(landmarks: LandmarkSet, grid: Grid) -> str:
 
 
 def edge_cautions(landmarks: LandmarkSet, grid: Grid) -> Iterator[Caution]:
+    """Yield a caution for each side where a landmark lies on the first or last slice, or less than
+    `NEAR_EDGE_MM` from the picture's edge; the femur's axes may."""
     marks = [mark for mark in landmarks.landmarks if mark.name not in FEMORAL_AXES]
     near_edge = [
         mark

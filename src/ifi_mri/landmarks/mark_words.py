@@ -11,6 +11,7 @@ _NAMES_LISTED: Final = 4
 
 
 def by_side(marks: Sequence[Landmark]) -> Iterator[tuple[Side, list[Landmark]]]:
+    """Yield each side that has landmarks, with them."""
     for side in Side:
         on_side = [mark for mark in marks if mark.side is side]
         if on_side:

@@ -24,9 +24,18 @@ Catalogue: TypeAlias = Mapping[str, str]
 #: Before what is printed in English because it is not translated.
 FALLBACK: Final = "[en] "
 
+#: Braces with these names hold what is no number even where it looks like one: a case called 12.5
+#: is another case than 12,5.
+AS_WRITTEN: Final = frozenset({"case", "label", "reader", "report", "software", "uid", "version"})
 
 #: A number as `ifi_mri.vocabulary.printed` prints it.
 _NUMBER: Final = re.compile(r"-?\d+\.\d+")
+
+
+class _AsWritten(str):
+    """A value that stays as it is."""
+
+    __slots__ = ()
 
 
 class _Formatter(string.Formatter):
@@ -38,13 +47,16 @@ class _Formatter(string.Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         """Return one value as text; text that is no number stays as it is."""
         text = str(super().format_field(value, format_spec))
-        return text.replace(".", self.decimal) if _NUMBER.fullmatch(text) else text
+        is_number = not isinstance(value, _AsWritten) and _NUMBER.fullmatch(text)
+        return text.replace(".", self.decimal) if is_number else text
 
 
 def say(words: Catalogue, message: str, **values: object) -> str:
     """Return a message of a catalogue with its values filled in."""
     if words["decimal"] == ".":
         return words[message].format(**values)
+    for name in AS_WRITTEN & values.keys():
+        values[name] = _AsWritten(values[name])
     return _Formatter(words["decimal"]).format(words[message], **values)
 
 

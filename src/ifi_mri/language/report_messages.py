@@ -108,6 +108,8 @@ _VALUES: Final = {
 }
 
 _REPORT: Final = {
+    # the six items that a statement of intended use names: indication, body part, population, user,
+    # environment, operating principle (Insights Imaging 2024, doi:10.1186/s13244-024-01616-9)
     "report.use": (
         "For research. From hip MRI and the landmarks that a reader placed on it, this software "
         "measures the ischiofemoral space, the quadratus femoris space and the signal of the "

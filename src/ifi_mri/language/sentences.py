@@ -74,6 +74,7 @@ REASONS: Final = {
     "reason.not_asked": "it was not asked for",
     "reason.no_landmark": "no {structure} landmark",
     "reason.no_landmarks": "no {structure} and no {other} landmark",
+    "reason.no_landmark_of_two": "no {structure} or {other} landmark",
     "reason.no_landmark_left": "no {structure} landmark on the left",
     "reason.no_landmark_right": "no {structure} landmark on the right",
     "reason.no_landmark_both": "no {structure} landmark on the left and the right",
@@ -134,6 +135,7 @@ _SERIES: Final = {
     "choice.plane": "axial (tilted {degrees} degrees)",
     "choice.inversion": "inversion time {ms} ms",
     "choice.times": "TR {tr} ms, TE {te} ms",
+    "choice.times.suppressed": ("TR {tr} ms, TE {te} ms, fat-suppressed: ScanOptions {option}"),
     "choice.inversion.suppressed": (
         "inversion time {ms} ms, fat-suppressed: inversion time {again} ms"
     ),
@@ -147,6 +149,21 @@ _CAUTIONS: Final = {
         "Quadratus femoris was outlined on {number} slices: its volume is that of these slices, "
         "not of the muscle."
     ),
+    "caution.volume_partial_one": (
+        "Quadratus femoris was outlined on 1 slice: its volume is that of these slices, not of the "
+        "muscle."
+    ),
+    "caution.frame_no_uids": (
+        "That the landmarks belong to this study was judged from their position only: the images "
+        "carry no UIDs of the scanner."
+    ),
+    "caution.frame_not_named": (
+        "That the landmarks belong to this study was judged from their position only: the landmark "
+        "file names neither study nor frame of reference."
+    ),
+    "caution.no_echo_time": "{label}: the header does not say the echo time.",
+    "caution.no_repetition_time": "{label}: the header does not say the repetition time.",
+    "caution.no_field_strength": "{label}: the header does not say the field strength.",
     "caution.slices_tilted": (
         "The slices of {label} are tilted {degrees} degrees from axial; widths on them are not "
         "those of the published axial slices."
@@ -205,6 +222,11 @@ _CAUTIONS: Final = {
     "caution.grades_differ": (
         "The reader graded quadratus femoris oedema {reader}, the signal gives grade {grade} "
         "({status}); both are reported, neither replaces the other."
+    ),
+    "caution.from_bones_left": "The left ischiofemoral space is from bone labels, not reviewed.",
+    "caution.from_bones_right": "The right ischiofemoral space is from bone labels, not reviewed.",
+    "caution.from_bones_both": (
+        "The left and the right ischiofemoral spaces are from bone labels, not reviewed."
     ),
     "caution.state.present": "present",
     "caution.state.absent": "absent",

@@ -43,6 +43,8 @@ class Translation(Settings):
         for name, text in messages.items():
             if name not in ENGLISH or name in NOT_MESSAGES:
                 raise ValueError(f"{name!r:.60} is no message of the catalogue")
+            if not text.strip():
+                raise ValueError(f"{name!r} is blank; translate it, or leave it out for English")
             own, wanted = placeholders(text), placeholders(ENGLISH[name])
             if own != wanted:
                 raise ValueError(
@@ -53,9 +55,13 @@ class Translation(Settings):
 
 
 def placeholders(text: str) -> frozenset[tuple[str, str]]:
-    """Return the names in braces with their formats; ValueError where the braces do not match."""
-    parsed = string.Formatter().parse(text)
-    return frozenset((name, form or "") for _, name, form, _ in parsed if name is not None)
+    """Return the names in braces, with a conversion such as ``!r``, and their formats; ValueError
+    where the braces do not match."""
+    return frozenset(
+        (f"{name}!{conversion}" if conversion else name, form or "")
+        for _, name, form, conversion in string.Formatter().parse(text)
+        if name is not None
+    )
 
 
 def languages() -> tuple[str, ...]:

@@ -6,7 +6,7 @@ A format's module offers ``NAME`` (what ``--formats`` calls it), ``FILE_NAME`` a
 What a person may choose about a format are further keyword arguments of its ``render``.  A format
 of several files, whose ``FILE_NAME`` is a pattern, also offers ``render_files(report)``, which
 returns their bytes by name; one that is made from the file of another offers that file's name as
-``FROM`` and ``render_from(content, report)``.
+``FROM`` and ``render_from(content, report)``, with the same further arguments.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -139,12 +139,12 @@ def rendered(
     made: dict[str, bytes | None] = {}
     for module in (_modules()[name] for name in dict.fromkeys(formats)):
         source = made.get(getattr(module, "FROM", ""))
+        chosen = options.get(module.NAME, {})
         if hasattr(module, "render_files"):
             made |= module.render_files(report)
         elif source is not None:
-            made[module.FILE_NAME] = module.render_from(source, report)
+            made[module.FILE_NAME] = module.render_from(source, report, **chosen)
         else:
-            chosen = options.get(module.NAME, {})
             made[module.FILE_NAME] = module.render(report, study, open_volume, **chosen)
     return {name: content for name, content in made.items() if content is not None}
 

@@ -68,16 +68,16 @@ def render(
     ReportError
         The report cannot be laid out.
     """
-    return render_from(html_page.render(report, study, open_volume, words), report)
+    return render_from(html_page.render(report, study, open_volume, words), report, words)
 
 
-def render_from(page_of_report: bytes, report: Report) -> bytes:
+def render_from(page_of_report: bytes, report: Report, words: Words | None = None) -> bytes:
     """Return the report as PDF where its page, `FROM`, is there already."""
     import typst
 
     page = page_of_report.decode()
     body, pictures = tree_of(page)
-    words, case = words_of(report), printable(report.case_id)
+    words, case = words or words_of(report), printable(report.case_id)
     content = {
         "body": _plain(body, pictures, ""),
         "foot": words("page.foot", case=case),

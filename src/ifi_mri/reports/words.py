@@ -26,10 +26,6 @@ from ifi_mri.vocabulary import (
     spoken,
 )
 
-#: The six items that a statement of intended use names: indication, body part, population, user,
-#: environment, operating principle (Insights Imaging 2024, doi:10.1186/s13244-024-01616-9).
-INTENDED_USE: Final = ENGLISH["report.use"]
-
 #: One line for places without room for the paragraph.
 INTENDED_USE_SHORT: Final = ENGLISH["report.use.short"]
 
