@@ -40,6 +40,15 @@ def width_mm(points) -> float:
     return float(np.linalg.norm(np.subtract(*points)))
 
 
+@pytest.mark.parametrize("cortex_mm", [5.0, 6.0])
+@pytest.mark.parametrize("pixel_mm", [0.4, 0.8, 1.2])
+def test_a_dark_line_thicker_than_a_cortex_holds_a_tendon_and_is_refused(cortex_mm, pixel_mm):
+    for seed in range(4):
+        for end in refined(Bones(cortex_mm=cortex_mm, pixel_mm=(pixel_mm, pixel_mm)), seed):
+            assert not end.is_refined
+            assert end.point_mm == end.reader_mm
+
+
 @cache
 def errors(bones: Bones, n: int = 8):
     """Return what clicks and refined ends are off by over several jittered starts, mm, and whether
@@ -502,3 +511,27 @@ def test_where_two_edges_may_be_meant_none_is_taken():
     reasons = [end.reason for seed in range(6) for end in refined(TwoLines(turn_deg=30.0), seed)]
 
     assert any("two edges" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+@pytest.mark.parametrize(
+    ("pixel_mm", "seed"), [((0.5, 1.0), 2), ((1.2, 1.2), 1), ((1.2, 1.2), 4), ((0.4, 0.4), 5)]
+)
+def test_a_picture_stored_the_other_way_round_has_the_same_edges(pixel_mm, seed, axis):
+    """As a left hip's picture is a mirrored right one: its noise is taken from the same windows."""
+    rng = np.random.default_rng(seed)
+    bones = Bones(pixel_mm=pixel_mm).but(
+        turn_deg=15.0 * seed, offset_mm=(0.13 * seed, -0.07 * seed)
+    )
+    volume, marks = bones.volume(rng), bones.marks(rng, 1.0)
+    affine = np.array(volume.affine)
+    affine[:3, 3] += (volume.voxels.shape[axis] - 1) * affine[:3, axis]
+    affine[:3, axis] *= -1
+    turned = dataclasses.replace(volume, voxels=np.flip(volume.voxels, axis), affine=affine)
+
+    (one,) = refinement.refine([gap_of(volume, marks)], volume, REACH_MM)
+    (other,) = refinement.refine([gap_of(turned, marks)], turned, REACH_MM)
+
+    for end, again in zip(one.ends, other.ends, strict=True):
+        assert end.is_refined == again.is_refined
+        assert again.point_mm == pytest.approx(end.point_mm, abs=2e-3)

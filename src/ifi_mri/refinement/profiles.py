@@ -161,7 +161,7 @@ def noise_of(image: FloatArray) -> Noise:
     if min(image.shape) < _WINDOW:
         return Noise(0.0, 1.0)
     windows = sliding_window_view(image, (_WINDOW, _WINDOW))
-    left = _without_planes(windows[::_WINDOW_STEP, ::_WINDOW_STEP])
+    left = _without_planes(windows[np.ix_(*map(_from_both_ends, windows.shape[:2]))])
     free = _WINDOW**2 - 3
     variance = (left**2).sum(axis=(1, 2)) / free
     quiet = float(np.quantile(variance, _QUIET))
@@ -176,6 +176,13 @@ def noise_of(image: FloatArray) -> Noise:
         correlation = float((first * second).mean()) / power
         shared *= float(np.interp(correlation, _CORRELATION, _PIXELS_PER_SAMPLE))
     return Noise(sd, shared)
+
+
+def _from_both_ends(n: int) -> npt.NDArray[np.intp]:
+    """Return which of n windows are looked at: every so many from either end to the middle, so that
+    a mirrored picture has the same noise."""
+    first = np.arange(0, (n + 1) // 2, _WINDOW_STEP)
+    return np.union1d(first, n - 1 - first)
 
 
 def _without_planes(windows: FloatArray) -> FloatArray:

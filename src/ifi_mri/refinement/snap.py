@@ -25,6 +25,7 @@ from ifi_mri.refinement.trace import (
     End,
     Found,
     Unclear,
+    check_cortex_alone,
     find,
     find_around,
     fitted,
@@ -57,6 +58,8 @@ _FROM_END_MM: Final = 0.4
 #: more counts as uncertainty; with more it is refused.
 _MOST_SLANT: Final = float(np.sin(np.radians(15)))
 _GOES_ON_MM: Final = 1.0
+
+_TOO_FAR: Final = "the nearest edge lies further away than is looked"
 
 
 @dataclass
@@ -161,7 +164,7 @@ def snap_gap(
         stayed = first.reason, second.reason
         for end, other in ((first, second), (second, first)):
             with _staying(end):
-                _check_place(end, other.place, reach_mm)
+                _check_place(patch, end, other.place, reach_mm)
         if (first.reason, second.reason) != stayed:
             _take_shortest(first, second)
     return first, second
@@ -229,14 +232,19 @@ def _take_shortest(first: SnappedEnd, second: SnappedEnd) -> None:
     first.place, second.place = closest.start[:2], closest.end[:2]
 
 
-def _check_place(end: SnappedEnd, other: FloatArray, reach_mm: float) -> None:
-    """Refuse an edge too far from the click, or one that ends just where the gap ends on it and
-    slants towards the other end."""
+def _check_place(patch: SlicePatch, end: SnappedEnd, other: FloatArray, reach_mm: float) -> None:
+    """Refuse an edge too far from the click, one with a tendon upon its cortex, or one that ends
+    just where the gap ends on it and slants towards the other end."""
     if end.reason:
         return
     far_mm = float(np.linalg.norm(end.curve - end.click, axis=1).min())
     if far_mm > reach_mm + end.step_mm:
-        raise Unclear("the nearest edge lies further away than is looked")
+        raise Unclear(_TOO_FAR)
+    if end.tissue is Tissue.TENDON and np.linalg.norm(end.place - end.click) > reach_mm:
+        # a tendon is hardly wider: so far along its edge the bone beside it begins
+        raise Unclear(_TOO_FAR)
+    if end.edge is not None and end.tissue is Tissue.BONE:
+        check_cortex_alone(patch, end.edge, end.place)
     length = lengths_along(end.curve)
     at = position_along(end.curve, end.place)
     end.may_go_on_mm = 0.0

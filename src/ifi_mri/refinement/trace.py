@@ -75,6 +75,20 @@ _PROOF_OF_LAYER: Final = 9.0
 #: bright as the muscle beside it is muscle, however well it fits.
 _LEAST_DARKER: Final = 0.3
 
+#: A dark line thicker than this, mm and pixels together, is more than the 1 to 3 mm of a cortex: a
+#: tendon lies on it, as the iliopsoas does on the lesser trochanter, and nothing in the picture
+#: parts the two.
+_THICKEST_CORTEX_MM: Final = 3.5
+_THICKEST_CORTEX_PIXELS: Final = 0.4
+
+#: So much more than the fitted cortex, mm or pixels, may be dark below the end of a space.
+_MORE_DARK_MM: Final = 1.2
+_MORE_DARK_PIXELS: Final = 1.5
+
+#: Where that is looked at: beside the end and below it, and how closely, mm.
+_LOOKED_AT_MM: Final = 1.5
+_DEPTHS_MM: Final = np.arange(0.2, 8.0, 0.2)
+
 #: Noise that the plain model leaves over, in units of the image's, from which a layer is tried.
 _RESTLESS: Final = 1.15
 
@@ -95,6 +109,9 @@ _SHARPEST: Final = 0.25
 #: What the model itself is off by, in pixels (`scripts/bench/accuracy_refinement.py`): a point
 #: spread is no Gaussian.
 MODEL_SD_PIXELS: Final = 0.08
+
+
+_RUN_TOGETHER: Final = "cortex and tendon run together there, and the picture does not part them"
 
 
 class Unclear(Exception):  # noqa: N818 - an absence, not an error
@@ -282,6 +299,8 @@ def verdict(patch: SlicePatch, edge: Edge, tissue: Tissue) -> Edge:
     if tissue is Tissue.BONE:
         start = start._replace(thickness_mm=float(np.median(edge.fit.thickness_mm)))
     pixels = edge.pixels
+    if tissue is Tissue.BONE and start.thickness_mm > _thickest_cortex_mm(patch, edge):
+        raise Unclear(_RUN_TOGETHER)
     if tissue is Tissue.BONE and not _has_cortex(pixels, edge.fit, start):
         raise Unclear(_why_no_edge(tissue))
     if edge.fit.noise > _RESTLESS * pixels.noise:
@@ -291,6 +310,30 @@ def verdict(patch: SlicePatch, edge: Edge, tissue: Tissue) -> Edge:
         if edge_fit.evidence_of_layer(pixels, tissue, layered, start, proof) > proof:
             edge = _edge(patch, edge.found, layered, pixels)
     return edge
+
+
+def check_cortex_alone(patch: SlicePatch, edge: Edge, place: FloatArray) -> None:
+    """Refuse (Unclear) a bone's edge below which more is dark at a place than the cortex that was
+    fitted along it: a tendon's attachment there was taken for cortex."""
+    fit, curve = edge.fit, edge.found.curve
+    fitted_places = curve.places + fit.offset_mm[:, None] * curve.outward
+    near = np.linalg.norm(fitted_places - place, axis=1) <= _LOOKED_AT_MM
+    if not near.any():
+        return
+    below = fitted_places[near, None] - _DEPTHS_MM[:, None] * curve.outward[near, None]
+    level = (np.median(fit.dark) + np.median(fit.inner)) / 2
+    dark = patch.sample(below) <= level
+    until = np.logical_or.accumulate(dark, axis=1) & ~dark  # bright again, below the dark
+    depth_mm = np.where(until.any(axis=1), _DEPTHS_MM[until.argmax(axis=1)], np.inf)
+    depth_mm[~dark.any(axis=1)] = 0
+    more_mm = max(_MORE_DARK_MM, _MORE_DARK_PIXELS * _pixel_mm(patch, curve))
+    most_mm = min(float(np.median(fit.thickness_mm)) + more_mm, _thickest_cortex_mm(patch, edge))
+    if float(np.median(depth_mm)) > most_mm:
+        raise Unclear(_RUN_TOGETHER)
+
+
+def _thickest_cortex_mm(patch: SlicePatch, edge: Edge) -> float:
+    return _THICKEST_CORTEX_MM + _THICKEST_CORTEX_PIXELS * _pixel_mm(patch, edge.found.curve)
 
 
 def _has_cortex(pixels: Pixels, fit: EdgeFit, start: Start) -> bool:
