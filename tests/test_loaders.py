@@ -343,3 +343,27 @@ def test_a_slice_beside_its_stack_is_refused_though_the_planes_are_even(
     if refused:
         assert series.refusal is not None
         assert f"lies {aside_mm:.1f} mm off the line of the others" in series.refusal
+
+
+@pytest.mark.parametrize("decimal_places", [0, 1, 2])
+def test_rounded_positions_of_a_hardly_tilted_stack_are_no_slices_aside(
+    tmp_path: Path, decimal_places: int
+) -> None:
+    """A tilt of half a degree drifts 1 mm along an axis, which whole millimetres show as a
+    step; the planes stay 4 mm apart."""
+    image = scene(
+        shape=(26, 6, 5),
+        spacing_mm=(4.0, 0.7, 0.7),
+        turn_deg=(0.55, 0.3, 0.0),
+        origin_mm=(-31.0, 42.45, -88.0),
+    )
+    datasets = series_datasets(image)
+    for k, dataset in enumerate(datasets):
+        rounded = np.round(image.position(k), decimal_places)
+        dataset.ImagePositionPatient = decimals([float(value) for value in rounded])
+
+    (series,) = load_study(save_series(tmp_path, datasets)).series
+    volume = load_volume(series)
+
+    assert np.array_equal(volume.voxels, image.voxels)
+    assert volume.affine == pytest.approx(image.affine, abs=0.72)

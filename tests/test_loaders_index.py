@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import re
 import shutil
 import struct
@@ -38,8 +39,8 @@ from pydicom.uid import (
 
 from ifi_mri import loaders
 from ifi_mri.errors import GeometryError, UnreadableImageError
-from ifi_mri.loaders import dicom_files, list_files, load_study, load_volume, study_index
-from ifi_mri.loaders.source_files import Opener
+from ifi_mri.loaders import dicom_files, load_study, load_volume, study_index
+from ifi_mri.loaders.source_files import Opener, list_files
 from ifi_mri.model import Point, Series
 
 
@@ -214,6 +215,10 @@ UNSOUND: dict[str, Callable[[Any], None]] = {
     "digest": lambda c: c["slices"].update(header_digest="00,00"),
     "digest of words": lambda c: c["slices"].update(header_digest="no"),
     "file beyond": lambda c: c["slices"].update(file=[999]),
+    "file behind the last": lambda c: c["slices"].update(
+        file=[*c["slices"]["file"][:-1], max(c["slices"]["file"]) + 2]
+    ),
+    "half a digest": lambda c: c["slices"].update(header_digest=c["slices"]["header_digest"] + "0"),
     "file before": lambda c: c["slices"].update(file=[-1]),
     "files": lambda c: c["slices"].update(file=[0, 1]),
     "file in words": lambda c: c["slices"].update(file="0123456"),
@@ -345,6 +350,55 @@ def test_an_index_is_not_trusted_against_the_file(tmp_path: Path, keyword: str, 
         load_volume(series, near=[series.instances[k].position_mm])
     for j in {0, 1, 2} - {k}:
         load_volume(series, near=[series.instances[j].position_mm])
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_a_header_that_names_somebody_else_first_does_not_change_the_patient(
+    tmp_path: Path, which: int
+) -> None:
+    """A name within a sequence stands before the patient's: looking for it finds the wrong one, so
+    that file is walked; the other ones, which are known, are read beside it."""
+    datasets = series_datasets(scene(shape=(3, 4, 5)))
+    other = Dataset()
+    other.PatientName = "Somebody^Else"
+    datasets[which].ReferencedPatientSequence = [other]
+    folder, index = tmp_path / "study", tmp_path / "headers.json"
+    for k, ds in enumerate(datasets):
+        save(ds, folder / f"{k}")
+    fresh = load_study(folder)
+    load_study(folder, index=index)
+    kept = load_study(folder, index=index)
+    assert kept.patient == fresh.patient
+    assert kept.patient.name == "Müller^Änne"
+    assert sorted(len(one.header_digest) for one in kept.series[0].instances) == [16, 20, 20]
+    assert loaded(kept.series[0]) == loaded(fresh.series[0])
+
+
+def test_slices_of_an_index_are_like_a_tuple_of_them(tmp_path: Path, study_folder: Path) -> None:
+    index = tmp_path / "headers.json"
+    load_study(study_folder, index=index)
+    series, other = load_study(study_folder, index=index).series[:2]
+    fresh = load_study(study_folder).series[0]
+    slices, made = series.instances, fresh.instances
+    assert not isinstance(slices, tuple)
+    assert slices == made
+    assert made == slices
+    assert slices != other.instances
+    assert slices != list(made)
+    assert hash(series) == hash(fresh)
+    assert repr(slices) == repr(made)
+    assert [*slices] == [*made]
+    assert slices[1:3] == made[1:3]
+    assert slices[::-1] == made[::-1]
+    assert slices[-1] == made[-1]
+    assert slices[2] is slices[2:][0]
+    assert slices.index(made[2]) == 2
+    with pytest.raises(IndexError):
+        slices[len(made)]
+    copied = pickle.loads(pickle.dumps(series))  # noqa: S301 - own bytes
+    assert type(copied.instances) is tuple
+    assert copied == fresh
+    assert [one.header_digest for one in copied.instances] == [one.header_digest for one in slices]
 
 
 def assert_same_with_and_without_index(folder: Path, index: Path) -> None:

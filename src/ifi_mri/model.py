@@ -132,8 +132,8 @@ class Series:
         How a person names it: series number and description, or the file name.
     format : str
         Name of the loader that reads its pixels: ``"dicom"`` or ``"nifti"``.
-    instances : tuple of Instance
-        In the order of ``grid``'s slices.
+    instances : sequence of Instance
+        A tuple, or what is equal to it.  In the order of ``grid``'s slices.
     echo_time_ms, repetition_time_ms, inversion_time_ms : float or None
         None where the file does not say.
     fat_suppression : str or None
@@ -150,7 +150,7 @@ class Series:
     modality: str
     frame_of_reference_uid: str | None
     grid: Grid | None
-    instances: tuple[Instance, ...]
+    instances: Sequence[Instance]
     number: int | None = None
     slice_thickness_mm: float | None = None
     echo_time_ms: float | None = None

@@ -11,18 +11,17 @@ from them; they are counted among the ignored, and a caution says so.
 ``refusal``, which whoever measures must ask first.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from ifi_mri import geometry
 from ifi_mri.config import SeriesWords
 from ifi_mri.errors import GeometryError, UnreadableImageError
 from ifi_mri.loaders import bids, dicom, dicomdir, identity, nifti, study_index
-from ifi_mri.loaders.source_files import Opener, file_on_disk, find_files, list_files
+from ifi_mri.loaders.source_files import Opener, facts_of_files, file_on_disk, find_files
 from ifi_mri.model import Caution, Grid, Instance, Patient, Point, Series, Study, Volume
 
 __all__ = [
@@ -115,12 +114,12 @@ def _read_study(
 
 def _indexed_study(root: Path, words: SeriesWords, index: Path) -> Study:
     """Return the study of an index that fits; else read the headers and write the index."""
-    files = list_files(root)
+    files = facts_of_files(root)
     expected = study_index.fingerprint(files, root, words)
     kept = study_index.read_index(index, expected, files, root)
     study = None if kept is None else _with_patient(*kept)
     if study is None:
-        study = _read_study([Path(file.path) for file in files], root, words, {}, digests=True)
+        study = _read_study([Path(path) for path, _, _ in files], root, words, {}, digests=True)
         study_index.write_index(index, expected, files, study)
     return study
 
@@ -223,7 +222,7 @@ def load_volume(series: Series, near: Sequence[Point] | None = None) -> Volume:
         affine=affine_from(series.grid, first),
         frame_of_reference_uid=series.frame_of_reference_uid,
         series_uid=series.series_uid,
-        instances=series.instances[first : last + 1],
+        instances=tuple(series.instances[first : last + 1]),
     )
 
 
@@ -240,17 +239,20 @@ def slices_near(grid: Grid, points_mm: Sequence[Point], name: str) -> tuple[int,
 
     Raises GeometryError, which calls the grid ``name``, where a point lies beyond its ends.
     """
-    points = np.asarray(points_mm, dtype=np.float64).reshape(-1, 3)
-    if not np.isfinite(points).all():
+    n_slices = grid.shape[0]
+    (sx, _, _, x0), (sy, _, _, y0), (sz, _, _, z0), _ = grid.rows_of_affine
+    nx, ny, nz = geometry.slice_normal(grid.affine).tolist()
+    spacing_mm = nx * sx + ny * sy + nz * sz
+    along = [  # in slices; few points mostly, for which arrays take longer
+        (nx * (x - x0) + ny * (y - y0) + nz * (z - z0)) / spacing_mm for x, y, z in points_mm
+    ]
+    if not all(map(math.isfinite, along)):
         raise GeometryError(f"{name}: a point is not finite. Correct the landmarks.")
-    normal = geometry.slice_normal(grid.affine)
-    n_slices, spacing_mm = grid.shape[0], float(normal @ grid.affine[:3, 0])
-    along = (points - grid.affine[:3, 3]) @ normal / spacing_mm
-    lowest, highest = float(along.min()), float(along.max())
+    lowest, highest = min(along), max(along)
     below_mm, above_mm = (-0.5 - lowest) * spacing_mm, (highest - (n_slices - 0.5)) * spacing_mm
     beyond_mm = max(below_mm, above_mm)
     if beyond_mm > _ROUNDING_MM:
-        worst = points[int(np.argmin(along) if below_mm >= above_mm else np.argmax(along))]
+        worst = points_mm[along.index(lowest if below_mm >= above_mm else highest)]
         raise GeometryError(
             f"{name}: a point at ({', '.join(f'{x:.1f}' for x in worst)}) mm lies "
             f"{beyond_mm:.1f} mm outside the stack of {n_slices} slices, expected inside. "

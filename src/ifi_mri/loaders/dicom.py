@@ -34,7 +34,6 @@ from ifi_mri.loaders.dicom_pixels import (
     FrameReader,
     Scratch,
     decoded_in_order,
-    uncompressed_frame,
 )
 from ifi_mri.loaders.dicom_values import Values
 from ifi_mri.loaders.header_scan import Header, scan
@@ -43,7 +42,7 @@ from ifi_mri.loaders.source_files import Opener, SourceFile
 from ifi_mri.loaders.splitting import Part, split
 from ifi_mri.loaders.stack import Plane, build_stack, lies_on
 from ifi_mri.loaders.technique import resolution_cautions, too_coarse
-from ifi_mri.model import Instance, Patient, Series, Study
+from ifi_mri.model import Grid, Instance, Patient, Series, Study
 
 #: A series that falls into more volumes is left whole, to be refused: describing each of them
 #: takes milliseconds, and none of that many is a picture for measuring distances.
@@ -104,19 +103,28 @@ def with_patient(study: Study, first: Instance, opener: Opener) -> Study | None:
     try:
         source = opener.open(first.path)
         try:
-            header = scan(source)
-            is_same = header is not None and _is_same(header, first, source)
+            values = _values_of_first(first, source)
         finally:
             source.close()
     except UnreadableImageError:
         return None
-    if header is None or not is_same:
+    if values is None:
         return None
-    values = Values.of(header)
     study_date, accession = study_facts(values)
     one_study = len({series.study_uid for series in study.series}) == 1
     patient = patient_of(values, study_date) if one_study else Patient()
     return replace(study, accession_number=accession, patient=patient)
+
+
+def _values_of_first(first: Instance, source: SourceFile) -> Values | None:
+    """Return what the header of an index's first file says of the patient; None where it is not
+    the header that the index was made of."""
+    if _is_known(first):
+        elements = known_header.patient_elements(first.header_digest, source)
+        return None if elements is None else Values.of_elements(elements)
+    header = scan(source)
+    is_same = header is not None and header.digest == first.header_digest
+    return Values.of(header) if header is not None and is_same else None
 
 
 def read_voxels(series: Series, which: range, opener: Opener) -> npt.NDArray[np.float32]:
@@ -128,17 +136,55 @@ def read_voxels(series: Series, which: range, opener: Opener) -> npt.NDArray[np.
         A file is gone, has changed since its header was read, is truncated or cannot be decoded.
     """
     assert series.grid is not None
+    known = _known_voxels(series, series.grid, which, opener)
+    if known is not None:
+        return known
     shape = len(which), *series.grid.shape[1:]
     voxels: npt.NDArray[np.float32] | None = None
-    for (k, (slope, intercept)), stored in decoded_in_order(_begun(series, which, opener)):
+    for (k, rescale), stored in decoded_in_order(_begun(series, which, opener)):
         if voxels is None:  # only now is it known that the file holds as much as its header says
             voxels = np.empty(shape, dtype=np.float32)
-        if (slope, intercept) == (1.0, 0.0):
-            voxels[k - which.start] = stored
-        else:
-            with np.errstate(over="ignore"):  # beyond float32 is infinite, as it should be
-                voxels[k - which.start] = stored.astype(np.float64) * slope + intercept
+        _rescale(stored, rescale, voxels[k - which.start])
     assert voxels is not None
+    return voxels
+
+
+def _rescale(
+    stored: npt.NDArray[np.generic],
+    rescale: tuple[float, float],
+    values: npt.NDArray[np.float32],
+) -> None:
+    """Write stored values, times a slope plus an intercept, into an array."""
+    slope, intercept = rescale
+    if rescale == (1.0, 0.0):
+        values[:] = stored
+    else:
+        with np.errstate(over="ignore"):  # beyond float32 is infinite, as it should be
+            values[:] = stored.astype(np.float64) * slope + intercept
+
+
+def _known_voxels(
+    series: Series, grid: Grid, which: range, opener: Opener
+) -> npt.NDArray[np.float32] | None:
+    """Return rescaled values of slices whose headers the header index knows, file after file; None
+    where one is not known or not what the index says: the usual way finds out what is wrong."""
+    slices = series.instances[which.start : which.stop]
+    if not all(map(_is_known, slices)):
+        return None
+    _, rows, columns = grid.shape
+    scratch = Scratch()
+    voxels: npt.NDArray[np.float32] | None = None
+    for k, instance in zip(which, slices, strict=True):
+        source = opener.open(instance.path)
+        try:
+            held = known_header.read_known(instance.header_digest, source, rows * columns, scratch)
+        finally:
+            source.close()
+        if held is None or not _is_placed(held[0].plane, held[0].sop_instance_uid, series, k):
+            return None
+        if voxels is None:
+            voxels = np.empty((len(which), rows, columns), dtype=np.float32)
+        _rescale(held[1], held[0].rescale, voxels[k - which.start])
     return voxels
 
 
@@ -149,21 +195,15 @@ def _begun(
     for the slices that lie in it one behind the other."""
     scratch = Scratch()
     instances = series.instances
-    for (path, known), group in groupby(
-        which, key=lambda k: (instances[k].path, _is_known(instances[k]))
-    ):
+    for path, group in groupby(which, key=lambda k: instances[k].path):
         source = opener.open(path)
         try:
-            if known:
-                for k in group:
-                    yield _known_frame(series, k, source, scratch)
-                continue
             header = scan(source)
             if header is None:
                 raise _changed(path)
             reader = FrameReader(header, source, scratch)
             for k in group:
-                frame = _same_slice(header, series, k)
+                frame = _same_slice(header, series, k, source)
                 yield (k, frame.rescale), reader.begin(frame.index or 0)
         finally:
             source.close()
@@ -171,21 +211,6 @@ def _begun(
 
 def _is_known(instance: Instance) -> bool:
     return len(instance.header_digest) == known_header.DIGEST_BYTES
-
-
-def _known_frame(
-    series: Series, k: int, source: SourceFile, scratch: Scratch
-) -> tuple[tuple[int, tuple[float, float]], Begun]:
-    """Return number, rescaling and stored values of a slice whose header the index knows."""
-    instance = series.instances[k]
-    found = known_header.known_slice(instance.header_digest, source)
-    if found is None or not _is_placed(found.plane, found.sop_instance_uid, series, k):
-        header = scan(source)
-        if header is not None:
-            FrameReader(header, source)  # says what else is wrong with the file
-        raise _changed(instance.path)
-    frame = uncompressed_frame(source, found.pixel_offset, found.layout, scratch=scratch)
-    return (k, found.rescale), frame
 
 
 def _is_same(header: Header, instance: Instance, source: SourceFile) -> bool:
@@ -201,7 +226,7 @@ def refusal_error(series: Series, opener: Opener) -> StudyError:
     return UnreadableImageError(series.refusal) if damage else GeometryError(series.refusal)
 
 
-def _same_slice(header: Header, series: Series, k: int) -> Frame:
+def _same_slice(header: Header, series: Series, k: int, source: SourceFile) -> Frame:
     """Return the frame of a slice; an error where the file is not what the series was made of.
 
     What a header index says of a slice is believed no further than here: the header must be the
@@ -209,7 +234,7 @@ def _same_slice(header: Header, series: Series, k: int) -> Frame:
     """
     instance = series.instances[k]
     frame = frame_of(header, instance.frame)
-    is_same = header.digest == instance.header_digest
+    is_same = _is_same(header, instance, source)
     if not (is_same and _is_placed(frame.plane, frame.sop_instance_uid, series, k)):
         raise _changed(instance.path)
     return frame

@@ -254,6 +254,13 @@ def uncompressed_frame(
             f"{source.path.name}: the file is truncated: {n_read} bytes of frame {index + 1}, "
             f"expected {layout.frame_bytes}. Copy or export it again."
         )
+    return samples_of(raw, layout, little_endian=little_endian)
+
+
+def samples_of(
+    raw: npt.NDArray[np.uint8], layout: SampleLayout, *, little_endian: bool = True
+) -> npt.NDArray[np.generic]:
+    """Return the stored values that the bytes of a frame are, shape (rows, columns)."""
     samples = raw.view(layout.dtype(little_endian=little_endian))
     return _sign_extended(samples.reshape(layout.rows, layout.columns), layout)
 

@@ -32,10 +32,15 @@ class Values:
     @classmethod
     def of(cls, header: Header) -> "Values":
         """Return the values of a file's top level."""
-        character_set = header.elements.get(CHARACTER_SET, b"")
+        return cls.of_elements(header.elements, little_endian=header.little_endian)
+
+    @classmethod
+    def of_elements(cls, elements: Elements, *, little_endian: bool = True) -> "Values":
+        """Return the values of a dataset that names its own character set."""
+        character_set = elements.get(CHARACTER_SET, b"")
         return cls(
-            header.elements,
-            header.little_endian,
+            elements,
+            little_endian,
             character_set if isinstance(character_set, bytes) else b"",
         )
 

@@ -71,5 +71,5 @@ def _volume(series: Series, grid: Grid, first: int, voxels: npt.NDArray[np.float
         affine=loaders.affine_from(grid, first),
         frame_of_reference_uid=series.frame_of_reference_uid,
         series_uid=series.series_uid,
-        instances=series.instances[first : first + len(voxels)],
+        instances=tuple(series.instances[first : first + len(voxels)]),
     )

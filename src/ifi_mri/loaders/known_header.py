@@ -15,11 +15,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from ifi_mri.errors import UnreadableImageError
 from ifi_mri.loaders import dicom_tags as tag
 from ifi_mri.loaders.codecs import SampleLayout
 from ifi_mri.loaders.dicom_frames import frame_of
-from ifi_mri.loaders.dicom_pixels import layout_of
+from ifi_mri.loaders.dicom_pixels import Scratch, layout_of, samples_of
 from ifi_mri.loaders.dicom_values import Values
 from ifi_mri.loaders.header_scan import EXPLICIT_LITTLE, WINDOW_BYTES, Elements, Header
 from ifi_mri.loaders.source_files import SourceFile
@@ -27,6 +30,9 @@ from ifi_mri.loaders.stack import Plane
 
 #: Bytes of a digest: the header's length, and a BLAKE2 digest of it.
 DIGEST_BYTES: Final = 4 + 16
+
+#: Greyscale samples have at most 32 bits (`dicom_pixels.layout_of`).
+LARGEST_SAMPLE_BYTES: Final = 4
 
 
 def _start(number: int, vr: bytes) -> bytes:
@@ -51,6 +57,15 @@ _OF_PIXEL_MODULE: Final = {
         (tag.RESCALE_INTERCEPT, b"DS"), (tag.RESCALE_SLOPE, b"DS"),
     )
 }  # fmt: skip
+#: What says who was scanned, and when.
+_OF_PATIENT: Final = {
+    number: _start(number, vr)
+    for number, vr in (
+        (tag.CHARACTER_SET, b"CS"), (tag.STUDY_DATE, b"DA"), (tag.ACCESSION_NUMBER, b"SH"),
+        (tag.PATIENT_NAME, b"PN"), (tag.PATIENT_ID, b"LO"), (tag.PATIENT_BIRTH_DATE, b"DA"),
+        (tag.PATIENT_SEX, b"CS"), (tag.PATIENT_AGE, b"AS"),
+    )
+}  # fmt: skip
 _PIXEL_STARTS: Final = frozenset(_start(tag.PIXEL_DATA, vr) + b"\0\0" for vr in (b"OW", b"OB"))
 
 
@@ -66,7 +81,7 @@ class KnownSlice(NamedTuple):
 
 
 def digest_of(header: Header, source: SourceFile) -> bytes:
-    """Return the digest of a file's header by which `known_slice` knows it again; empty where the
+    """Return the digest of a file's header by which `read_known` knows it again; empty where the
     header is unusual, or looking at it gives anything else than the walk that made it."""
     usual = (
         header.transfer_syntax == EXPLICIT_LITTLE and tag.PER_FRAME_GROUPS not in header.elements
@@ -80,8 +95,21 @@ def digest_of(header: Header, source: SourceFile) -> bytes:
     except UnreadableImageError:
         return b""
     walked = (frame.sop_instance_uid, frame.plane, frame.rescale, layout)
-    is_found = _looked_at(raw, source.size) == (*walked, len(raw), header.pixel_length)
+    is_found = _looked_at(raw, source.size) == (*walked, len(raw), header.pixel_length) and all(
+        value == header.elements.get(number, b"") for number, value in _patient_in(raw).items()
+    )
     return _digest(raw) if is_found else b""
+
+
+def patient_elements(digest: bytes, source: SourceFile) -> "Elements | None":
+    """Return the elements of a header of that digest that say who was scanned, and when, missing
+    ones as empty; None where the file's header is another one."""
+    raw = source.read(0, min(int.from_bytes(digest[:4], "little"), WINDOW_BYTES))
+    return _patient_in(raw) if _digest(raw) == digest else None
+
+
+def _patient_in(raw: bytes) -> Elements:
+    return {number: _value(raw, start) for number, start in _OF_PATIENT.items()}
 
 
 def is_same(digest: bytes, source: SourceFile) -> bool:
@@ -90,13 +118,28 @@ def is_same(digest: bytes, source: SourceFile) -> bool:
     return n_bytes <= WINDOW_BYTES and _digest(source.read(0, n_bytes)) == digest
 
 
-def known_slice(digest: bytes, source: SourceFile) -> KnownSlice | None:
-    """Return what a header of that digest says; None where the file's header is another one."""
-    n_bytes = int.from_bytes(digest[:4], "little")
-    if n_bytes > WINDOW_BYTES:
+def read_known(
+    digest: bytes, source: SourceFile, n_pixels: int, scratch: Scratch
+) -> tuple[KnownSlice, npt.NDArray[np.generic]] | None:
+    """Return what a header of that digest says, and the stored values behind it, shape (rows,
+    columns), in scratch memory; None where the header is another one or the slice does not have
+    that many pixels.
+
+    Header and pixels lie behind one another and are read at once.
+    """
+    header_bytes = int.from_bytes(digest[:4], "little")
+    n_bytes = min(source.size, header_bytes + LARGEST_SAMPLE_BYTES * n_pixels)
+    if not 0 < header_bytes <= min(n_bytes, WINDOW_BYTES):
         return None
-    raw = source.read(0, n_bytes)
-    return _looked_at(raw, source.size) if _digest(raw) == digest else None
+    content = scratch.of(n_bytes)
+    if source.read_into(0, content.data) < n_bytes:
+        return None
+    raw = content[:header_bytes].tobytes()
+    found = _looked_at(raw, source.size) if _digest(raw) == digest else None
+    if found is None or found.layout.rows * found.layout.columns != n_pixels:
+        return None
+    end = header_bytes + found.layout.frame_bytes
+    return found, samples_of(content[header_bytes:end], found.layout)
 
 
 def _digest(raw: bytes) -> bytes:

@@ -9,10 +9,10 @@ import os
 import stat
 import zipfile
 import zlib
-from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from ifi_mri.errors import StudyError, UnreadableImageError
 
@@ -198,6 +198,10 @@ def open_archive(path: Path) -> zipfile.ZipFile:
         ) from problem
 
 
+FileFacts: TypeAlias = tuple[str, int, int]
+"""What `FoundFile` says, as a plain tuple."""
+
+
 class FoundFile(NamedTuple):
     """A file on disk: its path, bytes and time of modification."""
 
@@ -220,11 +224,19 @@ def find_files(root: Path) -> list[Path]:
         with open_archive(root) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
         return sorted(root / name for name in names if _is_visible(name))
-    return [Path(file.path) for file in list_files(root)]
+    return [Path(path) for path, _, _ in facts_of_files(root)]
 
 
 def list_files(root: Path) -> list[FoundFile]:
     """Return the files that `find_files` finds on disk, with what tells whether they changed.
+
+    Raises as `facts_of_files` does.
+    """
+    return [FoundFile(*facts) for facts in facts_of_files(root)]
+
+
+def facts_of_files(root: Path) -> list[FileFacts]:
+    """Return what `list_files` does, in the time that a warm header index has.
 
     Raises
     ------
@@ -234,8 +246,8 @@ def list_files(root: Path) -> list[FoundFile]:
     try:
         status = root.stat()
         if not stat.S_ISDIR(status.st_mode):
-            return [FoundFile(str(root), status.st_size, status.st_mtime_ns)]
-        found: list[FoundFile] = []
+            return [(str(root), status.st_size, status.st_mtime_ns)]
+        found: list[FileFacts] = []
         _walk(str(root), found)
     except FileNotFoundError as problem:
         raise StudyError(
@@ -245,15 +257,15 @@ def list_files(root: Path) -> list[FoundFile]:
         raise StudyError(
             f"the study: cannot be listed ({problem.strerror}). Check its permissions."
         ) from problem
-    return sorted(found)
+    return sorted(found, key=itemgetter(0))
 
 
-def _walk(folder: str, found: list[FoundFile]) -> None:
+def _walk(folder: str, found: list[FileFacts]) -> None:
     """Append visible regular files, symbolic links followed to files but not to folders; a pipe
     or device would be read for ever.
 
     Half of what a warm header index takes is spent here: hence the open folder, below which the
-    system finds a name sooner than below the root, and the tuples made as tuples."""
+    system finds a name sooner than below the root, and plain tuples."""
     prefix = os.path.join(folder, "")  # noqa: PTH118
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -267,15 +279,11 @@ def _walk(folder: str, found: list[FoundFile]) -> None:
                 except OSError:
                     continue  # a link that leads nowhere
                 if stat.S_ISREG(status.st_mode):
-                    facts = prefix + name, status.st_size, status.st_mtime_ns
-                    found.append(_found_file(facts))
+                    found.append((prefix + name, status.st_size, status.st_mtime_ns))
                 elif entry.is_dir(follow_symlinks=False):
                     _walk(prefix + name, found)
     finally:
         os.close(descriptor)
-
-
-_found_file: Final = partial(tuple.__new__, FoundFile)
 
 
 def _is_visible(member: str) -> bool:

@@ -49,6 +49,10 @@ FARTHEST_MM: Final = 1e5
 #: pixel of a hip's pictures, more than rounding to one decimal makes.
 ASIDE_MM: Final = 0.5
 
+#: ... and this far where positions are written in whole millimetres: half a millimetre of rounding
+#: of the slice and half of the line's ends, along both directions of the plane.
+ASIDE_WHOLE_MM: Final = math.sqrt(2)
+
 #: Pixel spacings of one stack agree to this share.
 SAME_SPACING_SHARE: Final = 1e-3
 
@@ -143,9 +147,15 @@ def lies_on(plane: Plane, grid: Grid, k: int) -> bool:
     off_column = math.dist((cx, cy, cz), [d * column for d in right]) / plane.spacing_mm[1]
     return (
         plane.shape == grid.shape[1:]
-        and off_mm <= ASIDE_MM + EVEN_SPACING_MM
+        and off_mm <= _allowed_off_mm([plane.position_mm])
         and max(off_row, off_column) <= _SAME_DIRECTIONS
     )
+
+
+def _allowed_off_mm(positions: Sequence[Sequence[float]]) -> float:
+    """Return how far slices at these positions may lie from where their grid has them."""
+    is_whole = all(float(value).is_integer() for position in positions for value in position)
+    return (ASIDE_WHOLE_MM if is_whole else ASIDE_MM) + EVEN_SPACING_MM
 
 
 def unit_directions(directions: Sequence[float]) -> tuple[FloatArray, FloatArray]:
@@ -277,11 +287,11 @@ def _check_in_line(positions: FloatArray, step: FloatArray, name: str) -> None:
     """Refuse a slice that lies to the side of the others, which evenly spaced planes may hide."""
     line = positions[0] + np.arange(len(positions))[:, None] * step
     aside = np.linalg.norm(positions - line, axis=1)
-    k = int(np.argmax(aside))
-    if aside[k] > ASIDE_MM + EVEN_SPACING_MM:
+    k, allowed = int(np.argmax(aside)), _allowed_off_mm(positions.tolist())
+    if aside[k] > allowed:
         x, y, z = positions[k]
         raise GeometryError(
             f"{name}: the slice at ({x:.1f}, {y:.1f}, {z:.1f}) mm lies {aside[k]:.1f} mm off the "
-            f"line of the others, expected at most {ASIDE_MM + EVEN_SPACING_MM:g}. Export the "
+            f"line of the others, expected at most {allowed:.1f}. Export the "
             "series again from the scanner or PACS."
         )

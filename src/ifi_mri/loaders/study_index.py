@@ -20,23 +20,29 @@ import stat
 import struct
 import tempfile
 import typing
-from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
-from itertools import chain, repeat
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from types import NoneType
 from typing import Any, Final
 
 from ifi_mri._version import __version__
 from ifi_mri.config import SeriesWords
-from ifi_mri.loaders.source_files import FoundFile, PlainFile
-from ifi_mri.model import Caution, Grid, Instance, Point, Series, Study
+from ifi_mri.loaders.indexed_slices import (
+    IndexedSlices,
+    SliceColumns,
+    plain_slices,
+    slice_columns,
+)
+from ifi_mri.loaders.source_files import FileFacts, PlainFile
+from ifi_mri.model import Caution, Grid, Instance, Series, Study
 from ifi_mri.vocabulary import Side
 
 #: Grows when the layout of the index or the meaning of a field changes.
-LAYOUT: Final = 5
+LAYOUT: Final = 6
 
 #: No index of a study comes near this; a larger file is not read.
 LARGEST_INDEX: Final = 64 * 1024 * 1024
@@ -51,19 +57,24 @@ _DAMAGE: Final = (
 )  # fmt: skip
 
 
-def fingerprint(files: Sequence[FoundFile], root: Path, words: SeriesWords) -> bytes:
+def fingerprint(files: Sequence[FileFacts], root: Path, words: SeriesWords) -> bytes:
     """Return a digest of the paths, sizes and modification times of files, and of everything else
     that shapes what the headers are read as."""
     paths, sizes, times = zip(*files, strict=True) if files else ((), (), ())
-    settings = repr((LAYOUT, __version__, str(root), vars(words), len(files)))
-    digest = hashlib.blake2b(settings.encode("utf-8", "surrogatepass"), digest_size=32)
-    digest.update("\0".join(("", *paths, "")).encode("utf-8", "surrogatepass"))
+    settings = (_settings(words), str(len(files)), str(root))
+    digest = hashlib.blake2b(digest_size=32)
+    digest.update("\0".join((*settings, *paths, "")).encode("utf-8", "surrogatepass"))
     digest.update(struct.pack(f"<{2 * len(files)}q", *sizes, *times))
     return digest.digest()
 
 
+@lru_cache(maxsize=8)
+def _settings(words: SeriesWords) -> str:
+    return repr((LAYOUT, __version__, vars(words)))
+
+
 def read_index(
-    path: Path, expected: bytes, files: Sequence[FoundFile], root: Path
+    path: Path, expected: bytes, files: Sequence[FileFacts], root: Path
 ) -> tuple[Study, Instance] | None:
     """Return the study that an index holds, without its patient and accession number, and the
     first file's slice, whose header says these; None where the index does not fit."""
@@ -88,7 +99,7 @@ def _bytes_of(path: Path) -> bytes:
         file.close()
 
 
-def write_index(path: Path, expected: bytes, files: Sequence[FoundFile], study: Study) -> None:
+def write_index(path: Path, expected: bytes, files: Sequence[FileFacts], study: Study) -> None:
     """Write an index, readable by its owner alone; a folder that cannot be written is no error."""
     content = json.dumps(_plain_study(study, files), separators=(",", ":")).encode()
     try:
@@ -108,8 +119,8 @@ def _seal(content: bytes, expected: bytes) -> bytes:
 # --- study to plain values ----------------------------------------------------------------------
 
 
-def _plain_study(study: Study, files: Sequence[FoundFile]) -> dict[str, Any]:
-    number = {Path(file.path): k for k, file in enumerate(files)}
+def _plain_study(study: Study, files: Sequence[FileFacts]) -> dict[str, Any]:
+    number = {Path(path): k for k, (path, _, _) in enumerate(files)}
     slices = [instance for series in study.series for instance in series.instances]
     return {
         "study_uid": study.study_uid,
@@ -117,7 +128,7 @@ def _plain_study(study: Study, files: Sequence[FoundFile]) -> dict[str, Any]:
         "n_ignored_files": study.n_ignored_files,
         "cautions": _plain_cautions(study.cautions),
         "series": [_plain_series(series) for series in study.series],
-        "slices": _plain_slices(slices, number),
+        "slices": plain_slices(slices, number),
     }
 
 
@@ -128,25 +139,6 @@ def _plain_series(series: Series) -> dict[str, Any]:
     values["cautions"] = _plain_cautions(series.cautions)
     values["n_slices"] = len(series.instances)
     return values
-
-
-def _plain_slices(instances: Sequence[Instance], number: Mapping[Path, int]) -> dict[str, Any]:
-    """Return the slices of all series, one behind the other, as columns."""
-    positions = chain.from_iterable(instance.position_mm for instance in instances)
-    packed = struct.pack(f"<{3 * len(instances)}d", *positions)
-    digests = _column([instance.header_digest for instance in instances])
-    plain = ("sop_class_uid", "sop_instance_uid", "frame", "number")
-    return {
-        "file": _column([number[instance.path] for instance in instances]),
-        **{name: _column([getattr(instance, name) for instance in instances]) for name in plain},
-        "position_mm": packed.hex(),
-        "header_digest": ",".join(digest.hex() for digest in digests),
-    }
-
-
-def _column(values: list[Any]) -> list[Any]:
-    """Return the values of a column, one alone where all are the same."""
-    return values[:1] if values.count(values[0]) == len(values) else values
 
 
 def _plain_cautions(cautions: Sequence[Caution]) -> list[list[str | None]]:
@@ -167,20 +159,22 @@ def _plain_fields() -> dict[str, frozenset[type]]:
 
 
 _PLAIN: Final = _plain_fields()
+_plain_of: Final = itemgetter(*_PLAIN)
+_reals_of: Final = itemgetter(*(name for name, kinds in _PLAIN.items() if float in kinds))
 _TUPLES: Final = ("scanning_sequence", "scan_options", "image_type")
 
 
 def _study(
-    content: Mapping[str, Any], files: Sequence[FoundFile], root: Path
+    content: Mapping[str, Any], files: Sequence[FileFacts], root: Path
 ) -> tuple[Study, Instance]:
     study_date = content["study_date"]
-    instances, first = _instances(content["slices"], files)
+    columns = slice_columns(content["slices"], files)
     series, start = [], 0
     for values in content["series"]:
         end = start + _checked(values["n_slices"], _WHOLE)
-        series.append(_series(values, instances[start:end]))
+        series.append(_series(values, columns, range(start, end)))
         start = end
-    if start != len(instances) or not series:
+    if start != len(columns) or not series:
         raise ValueError(start)
     study = Study(
         study_uid=_checked(content["study_uid"], _TEXT),
@@ -190,15 +184,12 @@ def _study(
         n_ignored_files=_checked(content["n_ignored_files"], _WHOLE),
         cautions=_cautions(content["cautions"]),
     )
-    return study, first
+    return study, columns.of_first_file()
 
 
 _TEXT: Final = frozenset({str})
 _WHOLE: Final = frozenset({int})
 _REAL: Final = frozenset({float})
-_BYTES: Final = frozenset({bytes})
-_TEXT_OR_NONE: Final[frozenset[type]] = frozenset({str, NoneType})
-_WHOLE_OR_NONE: Final[frozenset[type]] = frozenset({int, NoneType})
 
 
 def _checked(value: Any, kinds: frozenset[type]) -> Any:
@@ -208,77 +199,27 @@ def _checked(value: Any, kinds: frozenset[type]) -> Any:
     return value
 
 
-def _series(values: Mapping[str, Any], instances: tuple[Instance, ...]) -> Series:
-    fields = {name: _checked(values[name], kinds) for name, kinds in _PLAIN.items()}
+def _series(values: Mapping[str, Any], columns: SliceColumns, which: range) -> Series:
+    plain = _plain_of(values)
+    if not all(map(frozenset.__contains__, _PLAIN.values(), map(type, plain))):
+        raise ValueError(plain)
+    if not math.isfinite(sum(filter(None, _reals_of(values)))):
+        raise ValueError(plain)
+    fields = dict(zip(_PLAIN, plain, strict=True))
     for name in _TUPLES:
-        fields[name] = tuple(_checked(value, _TEXT) for value in values[name])
+        texts = fields[name] = tuple(values[name])
+        if not _TEXT.issuperset(map(type, texts)):
+            raise ValueError(texts)
     side = values["laterality"]
     series = Series(
         **fields,
         laterality=Side(side) if side else None,
-        grid=_grid(values["grid"], len(instances)),
+        grid=_grid(values["grid"], len(which)),
         cautions=_cautions(values["cautions"]),
-        instances=instances,
+        instances=IndexedSlices(columns, which),
     )
-    _check_loadable(series)
+    _check_loadable(series, columns, which)
     return series
-
-
-def _instances(
-    values: Mapping[str, Any], files: Sequence[FoundFile]
-) -> tuple[tuple[Instance, ...], Instance]:
-    """Return the slices of all series, and the one of the first file."""
-    packed = bytes.fromhex(values["position_mm"])
-    positions: list[Point] = list(struct.iter_unpack("<3d", packed))
-    digests = [*map(bytes.fromhex, values["header_digest"].split(","))]
-    n_slices = len(positions)
-    numbers = _values(values["file"], n_slices, _WHOLE)
-    if min(numbers) < 0 or not math.isfinite(sum(chain.from_iterable(positions))):
-        raise ValueError(values["file"])
-    instances = _made(
-        path=[_path(files[number].path) for number in numbers],
-        sop_class_uid=_values(values["sop_class_uid"], n_slices, _TEXT_OR_NONE),
-        sop_instance_uid=_values(values["sop_instance_uid"], n_slices, _TEXT_OR_NONE),
-        frame=_values(values["frame"], n_slices, _WHOLE_OR_NONE),
-        position_mm=positions,
-        number=_values(values["number"], n_slices, _WHOLE_OR_NONE),
-        header_digest=_values(digests, n_slices, _BYTES),
-    )
-    return instances, instances[numbers.index(min(numbers))]
-
-
-def _made(**columns: list[Any]) -> tuple[Instance, ...]:
-    """Return instances of which all fields are given, a column each.
-
-    Field after field: that takes half the time of making frozen instances one by one, which would
-    be the longest part of reading an index."""
-    assert columns.keys() == _INSTANCE_FIELDS.keys()
-    instances = tuple(map(object.__new__, repeat(Instance, len(columns["path"]))))
-    for name, values in columns.items():
-        deque(map(_INSTANCE_FIELDS[name].__set__, instances, values), maxlen=0)
-    return instances
-
-
-_INSTANCE_FIELDS: Final = {
-    field.name: getattr(Instance, field.name) for field in dataclasses.fields(Instance)
-}
-
-
-def _values(column: list[Any], n_values: int, kinds: frozenset[type]) -> list[Any]:
-    """Return the values of a column written by `_column`; ValueError for any other."""
-    if type(column) is not list or not kinds.issuperset(map(type, column)):
-        raise ValueError(column)
-    if len(column) == 1:
-        return column * n_values
-    if len(column) != n_values:
-        raise ValueError(column)
-    return column
-
-
-@lru_cache(maxsize=4096)
-def _path(text: str) -> Path:
-    """Return a path; making one anew takes longer than all else that an instance needs."""
-    return Path(text)
 
 
 def _grid(values: Any, n_slices: int) -> Grid | None:
@@ -286,12 +227,11 @@ def _grid(values: Any, n_slices: int) -> Grid | None:
     if values is None:
         return None
     rows, shape = values
-    if len(rows) != 4 or not all(len(row) == 4 for row in rows) or rows[3] != [0.0, 0.0, 0.0, 1.0]:
+    numbers = [*chain(*rows)]
+    is_affine = [*map(len, rows)] == [4] * 4 and rows[3] == [0.0, 0.0, 0.0, 1.0]
+    if not (is_affine and _REAL.issuperset(map(type, numbers)) and math.isfinite(sum(numbers))):
         raise ValueError(rows)
-    grid = Grid(
-        tuple(tuple(_checked(x, _REAL) for x in row) for row in rows),
-        tuple(_checked(n, _WHOLE) for n in shape),
-    )
+    grid = Grid(tuple(map(tuple, rows)), tuple(_checked(n, _WHOLE) for n in shape))
     (a, b, c, _), (d, e, f, _), (g, h, i, _), _ = rows
     box = math.hypot(a, d, g) * math.hypot(b, e, h) * math.hypot(c, f, i)
     volume = abs(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
@@ -300,17 +240,14 @@ def _grid(values: Any, n_slices: int) -> Grid | None:
     return grid
 
 
-def _check_loadable(series: Series) -> None:
+def _check_loadable(series: Series, columns: SliceColumns, which: range) -> None:
     """Refuse a series of no known format, without a grid and a reason for it, and a NIfTI volume
     whose slices are not those of its file in their order: its reader asks for no more."""
-    is_known = series.format in ("dicom", "nifti") and len(series.instances) > 0
+    is_known = series.format in ("dicom", "nifti") and len(which) > 0
     if not is_known or (series.grid is None and not series.refusal):
         raise ValueError(series.format)
-    if series.format == "nifti" and series.grid is not None:
-        paths = {instance.path for instance in series.instances}
-        frames = [instance.frame for instance in series.instances]
-        if len(paths) != 1 or frames != list(range(len(frames))):
-            raise ValueError(frames)
+    if series.format == "nifti" and series.grid is not None and not columns.are_one_volume(which):
+        raise ValueError(which)
 
 
 def _cautions(plain: Sequence[Sequence[Any]]) -> tuple[Caution, ...]:

@@ -13,7 +13,7 @@ from ifi_mri.landmarks.bone_labels.proximal_femur import ProximalFemur, find
 from ifi_mri.landmarks.bone_labels.quality import FoundSide, QualityPart
 from ifi_mri.landmarks.bone_labels.search import COARSE_MM, search
 from ifi_mri.landmarks.label_masks import LabelMap, axial_grid
-from ifi_mri.model import FloatArray, Grid, Instance, Landmark, Point, Series
+from ifi_mri.model import FloatArray, Grid, Landmark, Point, Series
 from ifi_mri.vocabulary import LandmarkName, Side
 
 #: Slices tilted further than this from axial show another distance (design, decision 3).
@@ -240,5 +240,4 @@ def _point(position: FloatArray) -> Point:
 def _uid(anatomy: Series | None, index: int) -> str | None:
     if anatomy is None:
         return None
-    instances: tuple[Instance, ...] = anatomy.instances
-    return instances[index].sop_instance_uid
+    return anatomy.instances[index].sop_instance_uid
