@@ -166,3 +166,7 @@ def test_tendons_upon_the_cortex_are_not_taken_for_it(case, tmp_path):
     for space in spaces:
         true_mm = truth[space["side"]]["ifs_mm"]
         assert space["value"] == pytest.approx(true_mm, abs=min(0.8, 3 * space["sd"]))
+    for space in report["measurements"]:
+        if space["name"] == "quadratus_femoris_space":
+            true_mm = truth[space["side"]]["qfs_mm"]
+            assert space["value"] == pytest.approx(true_mm, abs=min(1.2, 2 * space["sd"]))

@@ -1,7 +1,9 @@
 """Ends snapped to cortex and tendon on slices whose edges are known."""
 
 import dataclasses
+import json
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,14 +13,17 @@ from hips import series as series_of
 from scipy.special import ndtr
 
 from ifi_mri import measurements, refinement
+from ifi_mri.cli import main
 from ifi_mri.config import Config
 from ifi_mri.measurements import in_plane_distance, ischiofemoral_space
-from ifi_mri.model import Grid, Hip, Landmark, MarkedGap
+from ifi_mri.model import Grid, Hip, Landmark, MarkedGap, RefinedEnd, RefinedGap
 from ifi_mri.refinement import edge_search, profiles, trace
 from ifi_mri.refinement.edge_model import Tissue
 from ifi_mri.vocabulary import LandmarkName, Role, Side
 
 REACH_MM = 3.0
+
+SAMPLES = Path(__file__).parents[1] / "sample_data"
 
 
 def gap_of(volume, marks) -> MarkedGap:
@@ -405,6 +410,40 @@ def test_the_readers_value_and_points_stay_beside_the_refined_ones():
     assert before.refined_ends == ()
 
 
+def test_the_readers_value_is_that_without_refinement_though_another_pair_is_nearest_then():
+    """Two pieces of a trochanter: the one marked nearest is not the one whose edge is."""
+    bones = Bones()
+    as_marked, _ = measured_hip(bones, bones.marks())
+    ischium, nearest = as_marked.landmarks
+    further = dataclasses.replace(
+        nearest,
+        points_mm=tuple(
+            tuple(float(x) for x in np.add(nearest.points_mm[0], step))
+            for step in 1.5 * np.subtract(nearest.points_mm, ischium.points_mm) / bones.true_mm
+        ),
+    )
+    as_marked = dataclasses.replace(as_marked, landmarks=(ischium, nearest, further))
+    gaps = in_plane_distance.marked_gaps(as_marked, ischiofemoral_space.ENDS, 6.0)
+    (shorter, longer) = sorted(gaps, key=lambda gap: np.linalg.norm(np.subtract(*gap.points_mm)))
+    refined_gaps = tuple(
+        RefinedGap(gap, tuple(RefinedEnd(mark.name, point, point) for mark, point in ends))
+        for gap, ends in (
+            (shorter, zip((ischium, nearest), longer.points_mm, strict=True)),
+            (longer, zip((ischium, further), shorter.points_mm, strict=True)),
+        )
+    )
+    snapped = dataclasses.replace(as_marked, refined=refined_gaps)
+
+    (before,), (after,) = (
+        ischiofemoral_space.measure(one, Config()) for one in (as_marked, snapped)
+    )
+
+    assert after.reader_value == pytest.approx(before.value)
+    assert [one.reader_value for one in after.per_slice] == [
+        pytest.approx(one.value) for one in before.per_slice
+    ]
+
+
 def test_a_refined_space_is_as_uncertain_as_its_edges_not_as_a_click():
     bones = Bones()
     as_marked, snapped = measured_hip(bones, bones.marks(np.random.default_rng(11), 1.0))
@@ -535,3 +574,26 @@ def test_a_picture_stored_the_other_way_round_has_the_same_edges(pixel_mm, seed,
     for end, again in zip(one.ends, other.ends, strict=True):
         assert end.is_refined == again.is_refined
         assert again.point_mm == pytest.approx(end.point_mm, abs=2e-3)
+
+
+def test_no_end_slides_along_a_tendon_to_the_bone_beside_it(tmp_path):
+    """From a hamstring origin 3.7 and 4.8 mm along its edge, where the ischium's cortex goes on:
+    spaces of 14.7 and 17.4 mm were 11.9 and 14.6 mm."""
+    normal = SAMPLES / "normal"
+    command = ["run", str(normal / "study"), "--landmarks", str(normal / "landmarks"), "--refine"]
+    assert main([*command, "--quiet", "--formats", "json", "--out", str(tmp_path)]) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    truth = json.loads((normal / "truth.json").read_text())
+
+    n_refined = 0
+    for space in report["measurements"]:
+        if space["name"] != "quadratus_femoris_space":
+            continue
+        true = {one["sop_instance_uid"]: one["qfs_mm"] for one in truth[space["side"]]["per_slice"]}
+        for found in space["per_slice"]:
+            ends = [end for end in found["refined_ends"] if not end["reason"]]
+            n_refined += len(ends)
+            for end in ends:
+                assert np.linalg.norm(np.subtract(end["point_mm"], end["reader_mm"])) <= REACH_MM
+            assert found["value"] > true[found["sop_instance_uid"]] - 1
+    assert n_refined >= 10

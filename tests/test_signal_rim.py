@@ -1,5 +1,7 @@
 """The rim of a muscle: parts of pixels inside an outline, and the muscle alone."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -259,3 +261,42 @@ def test_a_region_that_ends_within_a_slice_is_counted_there_by_what_it_fills():
 
     assert found.volume_ml.value == pytest.approx(made.true_volume_ml, rel=0.08)
     assert (np.diff(np.sign(np.diff(by_slice[by_slice > 0]))) <= 0).all()
+
+
+@pytest.mark.parametrize("nothing", [np.nan, np.inf])
+@pytest.mark.parametrize("margin", [-1, 0, 1, 3])
+def test_pictures_masked_around_the_muscles_lose_no_oedema(margin, nothing):
+    """Skull-stripping tools write NaN where nothing was kept; here around each outline, or from
+    its outermost pixels on."""
+    made = make(Scan(), Oedema("focal", 1.8, 0.3))
+    whole = muscle_signal(made.volume, made.quadratus, made.reference)
+    masked = np.full_like(made.volume.voxels, nothing)
+    for mark in (*made.quadratus, *made.reference):
+        k = round(float(geometry.slice_coordinate(made.volume.affine, mark.points_mm).mean()))
+        kept = geometry.pixels_inside(mark.points_mm, made.volume.affine, masked.shape)
+        change = ndimage.binary_dilation if margin > 0 else ndimage.binary_erosion
+        kept = change(kept, iterations=abs(margin)) if margin else kept
+        masked[k][kept] = made.volume.voxels[k][kept]
+    volume = dataclasses.replace(made.volume, voxels=masked)
+
+    found = muscle_signal(volume, made.quadratus, made.reference).oedema
+
+    assert np.isfinite(found.share).all()
+    assert found.extent.value == pytest.approx(whole.oedema.extent.value, abs=0.015)
+    assert found.height_mm.value == pytest.approx(whole.oedema.height_mm.value, abs=2)
+
+
+def test_pixels_of_the_rim_that_hold_no_number_leave_the_rest_as_it_is():
+    made = make(Scan(), Oedema("perimuscular", 1.8, 0.3))
+    whole = muscle_signal(made.volume, made.quadratus, made.reference).oedema
+    voxels = made.volume.voxels.copy()
+    for mark in made.quadratus:
+        k = round(float(geometry.slice_coordinate(made.volume.affine, mark.points_mm).mean()))
+        inside = geometry.pixels_inside(mark.points_mm, made.volume.affine, voxels.shape)
+        voxels[k][inside & ~ndimage.binary_erosion(inside)] = np.nan
+    volume = dataclasses.replace(made.volume, voxels=voxels)
+
+    found = muscle_signal(volume, made.quadratus, made.reference).oedema
+
+    assert np.isfinite(found.share).all()
+    assert found.extent.value == pytest.approx(whole.extent.value, abs=0.03)

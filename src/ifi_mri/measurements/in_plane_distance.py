@@ -272,7 +272,7 @@ def _smallest_gap(hip: Hip, series: Series, index: int, pairs: Sequence[_Pair]) 
         sop_instance_uid=instance.sop_instance_uid,
         points_mm=(ends[0].point_mm, ends[1].point_mm) if ends else pairs[k].points_mm,
         instance_number=instance.number,
-        reader_value=pairs[k].distance_mm if ends else None,
+        reader_value=min(pair.distance_mm for pair in pairs) if ends else None,
         refined_ends=ends,
     )
     return Gap(value, pairs[k].marks)

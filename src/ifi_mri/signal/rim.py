@@ -153,10 +153,10 @@ def muscle_alone(ratio: FloatArray, cover: FloatArray) -> Rim:
     cover : ndarray, same shape
         Of `covered`.
     """
-    part = blurred(cover, BLUR_PIXELS)
-    beyond = part < BEYOND
+    part, is_known = blurred(cover, BLUR_PIXELS), np.isfinite(ratio)
+    beyond = (part < BEYOND) & is_known  # what is masked away around a muscle is no surroundings
     weight = blurred(beyond.astype(np.float64), AROUND_PIXELS)
-    is_told = (weight > LEAST_WEIGHT) & (cover > 0)
+    is_told = (weight > LEAST_WEIGHT) & (cover > 0) & is_known
     around = blurred(np.where(beyond, ratio, 0.0), AROUND_PIXELS)
     around /= np.maximum(weight, LEAST_WEIGHT)
     part = np.maximum(part, LEAST_PART)
