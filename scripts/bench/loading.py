@@ -407,8 +407,9 @@ def timed(work: Callable[[], Any]) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-def print_table(found: list[Job], runs: int) -> None:
-    """Run all jobs in turn, several times, and print medians and ratios to the group's first."""
+def print_table(found: list[Job], runs: int) -> dict[tuple[str, str], list[float]]:
+    """Run all jobs in turn, several times, print medians and ratios to the group's first, and
+    return the times of each job, ms."""
     times: dict[tuple[str, str], list[float]] = {(job.group, job.name): [] for job in found}
     for job in found:
         job.work()  # imports, page cache, header index
@@ -421,6 +422,20 @@ def print_table(found: list[Job], runs: int) -> None:
         median = statistics.median(values)
         first.setdefault(group, median)
         print(f"| {group} | {name} | {median:.1f} | {median / first[group]:.2f} |")
+    return times
+
+
+def print_warm_index(times: dict[tuple[str, str], list[float]]) -> None:
+    """Print how many times its floor, the bytes of the slices needed, the warm index takes."""
+    warm = times["study, uncompressed", "ifi_mri, slices needed, header index warm"]
+    floor = times["study, uncompressed", "floor: bytes of the slices needed"]
+    rounds = statistics.median(a / b for a, b in zip(warm, floor, strict=True))
+    medians = statistics.median(warm) / statistics.median(floor)
+    print(
+        f"\nHeader index warm, over the bytes of those slices: {medians:.2f} by medians "
+        f"({statistics.median(warm):.2f} / {statistics.median(floor):.2f} ms), {rounds:.2f} median "
+        f"of {len(warm)} rounds."
+    )
 
 
 def main() -> None:
@@ -434,7 +449,7 @@ def main() -> None:
         folder = options.folder or Path(temporary)
         if not (folder / "raw").is_dir():
             write_study(folder)
-        print_table(jobs(folder), options.runs)
+        print_warm_index(print_table(jobs(folder), options.runs))
         if options.scan_files:
             many = folder / "many"
             if not many.is_dir():
