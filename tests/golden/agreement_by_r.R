@@ -1,6 +1,6 @@
 # What psych 2.2.9 and pROC 1.18.0 (R 4.2.2) say of the samples in agreement_by_r.json.
 #   Rscript agreement_by_r.R agreement_by_r.json
-# The block "irr" is what icc() and kappa2() of irr 0.84 say of the same samples (twoway agreement
+# The block "irr" is what the formulas of icc() and kappa2() of irr 0.84 give (twoway agreement
 # and consistency; k = 1, and 3 for the average; weights unweighted and squared).  Its interval of
 # ICC(A,k) puts the coefficient of the average where McGraw and Wong 1996 (table 7) put that of one
 # reading, so that it differs from psych's in the sixth digit.
