@@ -103,6 +103,16 @@ def test_extent_volume_ratio_and_grade_are_found(kind, ratio, extent):
     assert found.spread.is_present == (kind == "perimuscular")
 
 
+@pytest.mark.parametrize("ratio", [2.0, 4.0])
+def test_the_ratio_of_a_raised_region_is_not_surer_than_blur_leaves_it(ratio):
+    """Without noise, and in a muscle raised throughout, where no blur has to be given back."""
+    made = make(Scan(snr=1000.0, texture=0.0, shading=0.0, seed=1), Oedema("diffuse", ratio, 0.85))
+    found = measured(made).oedema.ratio
+
+    assert found.sd >= 0.005 * (found.value - 1)
+    assert found.low <= ratio <= found.high
+
+
 def test_faint_oedema_is_found_in_noise():
     made = make(Scan(snr=12, seed=2), Oedema("focal", 1.35, 0.3))
     found = measured(made)
