@@ -1,6 +1,5 @@
 """DICOMDIR, and the index of headers kept between runs."""
 
-import json
 import os
 import pickle
 import re
@@ -8,7 +7,7 @@ import shutil
 import struct
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +38,10 @@ from pydicom.uid import (
 
 from ifi_mri import loaders
 from ifi_mri.errors import GeometryError, UnreadableImageError
-from ifi_mri.loaders import dicom_files, load_study, load_volume, study_index
+from ifi_mri.loaders import dicom_files, load_study, load_volume, packed_study, study_index
 from ifi_mri.loaders.source_files import Opener, list_files
-from ifi_mri.model import Point, Series
+from ifi_mri.model import Caution, Grid, Instance, Point, Series, Study
+from ifi_mri.vocabulary import Side
 
 
 @pytest.fixture
@@ -95,9 +95,9 @@ def test_the_index_holds_no_patient_and_no_path_and_is_private(
 ) -> None:
     index = tmp_path / "headers.json"
     load_study(study_folder, index=index)
-    text = index.read_text()
+    content = index.read_bytes()
     for secret in ("ller", "P1", "A1", "19800615", "I0000", str(tmp_path)):
-        assert secret not in text
+        assert secret.encode() not in content
     assert index.stat().st_mode & 0o777 == 0o600
 
 
@@ -146,7 +146,7 @@ def test_an_index_with_any_byte_changed_or_missing_is_made_again(
     expected = load_study(study_folder, index=index)
     written = index.read_bytes()
     n_read = len(scans)
-    for k in (0, 63, 64, 65, len(written) // 2, len(written) - 1):
+    for k in (0, 31, 32, 33, len(written) // 2, len(written) - 1):
         for damaged in (written[:k], written[:k] + bytes([written[k] ^ 1]) + written[k + 1 :]):
             index.write_bytes(damaged)
             assert load_study(study_folder, index=index) == expected
@@ -169,63 +169,147 @@ def test_an_index_that_is_no_file_or_too_large_is_not_read(
     assert load_study(study_folder) == expected
 
 
-def resealed(index: Path, folder: Path, change: Callable[[Any], None]) -> None:
+@dataclass
+class Content:
+    """What an index holds behind its seal, as `packed_study` lays it out."""
+
+    n_series: int
+    n_slices: int
+    n_ignored: int
+    reals: list[float]
+    wholes: list[int]
+    digests: bytes
+    texts: list[str]
+
+    @classmethod
+    def of(cls, raw: bytes) -> "Content":
+        n_series, n_slices, n_ignored = struct.unpack_from("<3Q", raw)
+        n_reals, n_wholes = 19 * n_series + 3 * n_slices, 6 * n_series + 3 * n_slices
+        at = 24 + 8 * (n_reals + n_wholes)
+        return cls(
+            n_series,
+            n_slices,
+            n_ignored,
+            [*struct.unpack_from(f"<{n_reals}d", raw, 24)],
+            [*struct.unpack_from(f"<{n_wholes}q", raw, 24 + 8 * n_reals)],
+            raw[at : at + 21 * n_slices],
+            raw[at + 21 * n_slices :].decode().split("\0"),
+        )
+
+    def raw(self) -> bytes:
+        return (
+            struct.pack("<3Q", self.n_series, self.n_slices, self.n_ignored)
+            + struct.pack(f"<{len(self.reals)}d", *self.reals)
+            + struct.pack(f"<{len(self.wholes)}q", *self.wholes)
+            + self.digests
+            + "\0".join(self.texts).encode("latin-1")
+        )
+
+    def text(self, name: str) -> int:
+        """Return where a text of the first series lies."""
+        names = (*packed_study._TEXTS, *packed_study._TEXTS_OR_NONE, *packed_study._LISTS)
+        return N_TEXTS_OF_STUDY + names.index(name)
+
+    def column(self, k: int) -> slice:
+        """Return where the files, frames or numbers of all slices lie."""
+        first = 6 * self.n_series + k * self.n_slices
+        return slice(first, first + self.n_slices)
+
+
+#: UID, date and cautions of the study; UIDs of instances and classes of all slices.
+N_TEXTS_OF_STUDY = 5
+
+#: Where things of the first series lie.
+ECHO_TIME, AFFINE = 1, 7
+N_SLICES, CONTRAST, SHAPE = 1, 2, slice(3, 6)
+
+
+def resealed(index: Path, folder: Path, change: Callable[[Content], None]) -> None:
     """Change what an index says and seal it anew, as somebody who knows how it is made could."""
     expected = study_index.fingerprint(list_files(folder), folder, loaders.SeriesWords())
-    content = json.loads(index.read_bytes().partition(b"\n")[2])
+    content = Content.of(index.read_bytes()[32:])
     change(content)
-    body = json.dumps(content).encode()
-    index.write_bytes(study_index._seal(body, expected) + b"\n" + body)
+    raw = content.raw()
+    index.write_bytes(study_index._seal(raw, expected) + raw)
 
 
-#: Of the study above: a classic series, one of another modality, a file of two echoes.
-N_SLICES = 7 + 7 + 2 * 7
+def put(kind: str, where: int | str | slice, value: Any) -> Callable[[Content], None]:
+    """Return a change of reals, whole numbers or texts of an index."""
 
-UNSOUND: dict[str, Callable[[Any], None]] = {
-    "no series": lambda c: c.update(series=[]),
-    "study uid": lambda c: c.update(study_uid=1),
-    "date": lambda c: c.update(study_date="yesterday"),
-    "count": lambda c: c.update(n_ignored_files=1.5),
-    "caution": lambda c: c.update(cautions=[["a", 1, None]]),
-    "side of a caution": lambda c: c.update(cautions=[["a", "b", "up"]]),
-    "not an object": lambda c: c.update(series=[3]),
-    "a text for a number": lambda c: c["series"][0].update(echo_time_ms="12"),
-    "infinite": lambda c: c["series"][0].update(echo_time_ms=float("inf")),
-    "nan": lambda c: c["series"][0].update(slice_thickness_mm=float("nan")),
-    "truth": lambda c: c["series"][0].update(contrast_agent=1),
-    "side": lambda c: c["series"][0].update(laterality="middle"),
-    "words": lambda c: c["series"][0].update(scan_options=[1]),
-    "format": lambda c: c["series"][0].update(format="jpeg"),
-    "no reason": lambda c: c["series"][0].update(grid=None),
-    "a field is missing": lambda c: c["series"][0].pop("body_part"),
-    "matrix": lambda c: c["series"][0]["grid"][1].__setitem__(1, 0),
-    "as many slices": lambda c: c["series"][0]["grid"][1].__setitem__(0, 10**9),
-    "matrix of whole pixels": lambda c: c["series"][0]["grid"][1].__setitem__(2, 4.5),
-    "affine": lambda c: c["series"][0]["grid"][0][0].__setitem__(0, float("nan")),
-    "affine of words": lambda c: c["series"][0]["grid"][0][0].__setitem__(0, "1"),
-    "flat": lambda c: c["series"][0]["grid"].__setitem__(
-        0, [[0.0] * 4] * 3 + [[0.0, 0.0, 0.0, 1.0]]
-    ),
-    "last row": lambda c: c["series"][0]["grid"][0].__setitem__(3, [1.0, 0.0, 0.0, 1.0]),
-    "no slices": lambda c: c["slices"].update(position_mm=""),
-    "a series without slices": lambda c: c["series"][0].update(n_slices=0, grid=None, refusal="x"),
-    "slices of no series": lambda c: c["series"].pop(),
-    "half a position": lambda c: c["slices"].update(position_mm="00"),
-    "nowhere": lambda c: c["slices"].update(position_mm="000000000000f87f" * 3 * N_SLICES),
-    "digest": lambda c: c["slices"].update(header_digest="00,00"),
-    "digest of words": lambda c: c["slices"].update(header_digest="no"),
-    "file beyond": lambda c: c["slices"].update(file=[999]),
-    "file behind the last": lambda c: c["slices"].update(
-        file=[*c["slices"]["file"][:-1], max(c["slices"]["file"]) + 2]
-    ),
-    "half a digest": lambda c: c["slices"].update(header_digest=c["slices"]["header_digest"] + "0"),
-    "file before": lambda c: c["slices"].update(file=[-1]),
-    "files": lambda c: c["slices"].update(file=[0, 1]),
-    "file in words": lambda c: c["slices"].update(file="0123456"),
-    "frame": lambda c: c["slices"].update(frame=["0"]),
-    "frame of truth": lambda c: c["slices"].update(frame=[True]),
-    "uid": lambda c: c["slices"].update(sop_instance_uid=[[]]),
-    "image number": lambda c: c["slices"].update(number=[1.0]),
+    def change(content: Content) -> None:
+        values = getattr(content, kind)
+        values[content.text(where) if isinstance(where, str) else where] = value
+
+    return change
+
+
+def put_column(k: int, values: list[int]) -> Callable[[Content], None]:
+    """Return a change of the first files, frames or numbers of slices."""
+
+    def change(content: Content) -> None:
+        first = content.column(k).start
+        content.wholes[first : first + len(values)] = values
+
+    return change
+
+
+def without_series(content: Content, n_kept: int) -> None:
+    """Leave series out, but not their slices."""
+    gone, n_texts = content.n_series - n_kept, packed_study._N_TEXTS
+    content.n_series = n_kept
+    del content.reals[19 * n_kept : 19 * (n_kept + gone)]
+    del content.wholes[6 * n_kept : 6 * (n_kept + gone)]
+    del content.texts[len(content.texts) - gone * n_texts :]
+
+
+def without_slices(content: Content) -> None:
+    content.n_slices, content.digests = 0, b""
+    del content.reals[19 * content.n_series :]
+    del content.wholes[6 * content.n_series :]
+
+
+def without_slices_of_the_first_series(content: Content) -> None:
+    content.wholes[6 + N_SLICES] += content.wholes[N_SLICES]
+    if content.wholes[6 + 3]:
+        content.wholes[6 + 3] = content.wholes[6 + N_SLICES]
+    content.wholes[N_SLICES], content.wholes[SHAPE] = 0, [0, 0, 0]
+    content.texts[content.text("refusal")] = "none"
+
+
+UNSOUND: dict[str, Callable[[Content], None]] = {
+    "no series": lambda c: without_series(c, 0),
+    "slices of no series": lambda c: without_series(c, c.n_series - 1),
+    "no slices": without_slices,
+    "a series without slices": without_slices_of_the_first_series,
+    "more series": lambda c: setattr(c, "n_series", c.n_series + 1),
+    "more slices": lambda c: setattr(c, "n_slices", c.n_slices + 1),
+    "fewer slices": lambda c: setattr(c, "n_slices", c.n_slices - 1),
+    "endless series": lambda c: setattr(c, "n_series", 2**60),
+    "endless slices": lambda c: setattr(c, "n_slices", 2**60),
+    "a text is missing": lambda c: c.texts.pop(),
+    "a text too many": lambda c: c.texts.append(""),
+    "not a text": put("texts", -1, "\xff"),
+    "date": put("texts", 1, "yesterday"),
+    "caution": put("texts", 2, "a\x1fb"),
+    "side of a caution": put("texts", 2, "a\x1fb\x1fup"),
+    "side": put("texts", "laterality", "middle"),
+    "format": put("texts", "format", "jpeg"),
+    "no reason": put("wholes", SHAPE, [0, 0, 0]),
+    "infinite": put("reals", ECHO_TIME, float("inf")),
+    "infinite below": put("reals", ECHO_TIME, float("-inf")),
+    "truth": put("wholes", CONTRAST, 2),
+    "matrix": put("wholes", 4, 0),
+    "as many slices": put("wholes", 3, 10**9),
+    "slices of the series": put("wholes", N_SLICES, 10**15),
+    "fewer than no slices": put("wholes", N_SLICES, -1),
+    "affine": put("reals", AFFINE, float("nan")),
+    "far away": put("reals", AFFINE + 3, float("inf")),
+    "flat": put("reals", slice(AFFINE, AFFINE + 12), [0.0] * 12),
+    "nowhere": put("reals", -1, float("nan")),
+    "file beyond": put_column(0, [999]),
+    "file before": put_column(0, [-1]),
+    "uid": put("texts", 3, "1.2\x1f1.3"),
+    "class": put("texts", 4, "1.2\x1f1.3"),
 }
 
 
@@ -243,44 +327,42 @@ def test_a_sealed_index_with_unsound_values_is_made_again(
     assert index.read_bytes() == written
 
 
-def set_affine(content: Any, row: int, column: int, factor: float, plus: float = 0.0) -> None:
-    rows = content["series"][0]["grid"][0]
-    rows[row][column] = rows[row][column] * factor + plus
+def set_affine(content: Content, row: int, column: int, factor: float, plus: float = 0.0) -> None:
+    k = AFFINE + 4 * row + column
+    content.reals[k] = content.reals[k] * factor + plus
 
 
-def shift_positions(content: Any, shift_mm: float) -> None:
+def shift_positions(content: Content, shift_mm: float) -> None:
     """Say of every slice that it lies somewhere else along x."""
-    packed = bytes.fromhex(content["slices"]["position_mm"])
-    moved = [(x + shift_mm, y, z) for x, y, z in struct.iter_unpack("<3d", packed)]
-    content["slices"]["position_mm"] = b"".join(struct.pack("<3d", *at) for at in moved).hex()
+    first = 19 * content.n_series
+    content.reals[first::3] = [x + shift_mm for x in content.reals[first::3]]
 
 
-LIES: dict[str, Callable[[Any], None]] = {
+def in_order(content: Content, order: list[int], *, uids: bool = True) -> None:
+    """Say of every slice that its file, digest and, where asked for, UID are those of another."""
+    files = content.wholes[content.column(0)]
+    content.wholes[content.column(0)] = [files[k] for k in order]
+    content.digests = b"".join(content.digests[21 * k : 21 * k + 21] for k in order)
+    if uids:
+        own = content.texts[3].split("\x1f")
+        content.texts[3] = "\x1f".join(own[k] for k in order)
+
+
+LIES: dict[str, Callable[[Content], None]] = {
     "wider rows": lambda c: [set_affine(c, row, 1, 1.01) for row in range(3)],
     "wider columns": lambda c: [set_affine(c, row, 2, 1.01) for row in range(3)],
     "wider slices": lambda c: [set_affine(c, row, 0, 1.2) for row in range(3)],
     "moved": lambda c: set_affine(c, 0, 3, 1.0, 1.0),
     "mirrored": lambda c: [set_affine(c, row, 2, -1.0) for row in range(3)],
-    "rows and columns": lambda c: c["series"][0]["grid"][1].__setitem__(
-        slice(1, 3), c["series"][0]["grid"][1][:0:-1]
-    ),
-    "order": lambda c: c["slices"].update(
-        file=c["slices"]["file"][::-1],
-        sop_instance_uid=c["slices"]["sop_instance_uid"][::-1],
-        header_digest=",".join(c["slices"]["header_digest"].split(",")[::-1]),
-    ),
-    "another series": lambda c: c["slices"].update(
-        file=c["slices"]["file"][7:14] * 3 + c["slices"]["file"][21:],
-        header_digest=",".join(
-            [
-                *c["slices"]["header_digest"].split(",")[7:14] * 3,
-                *c["slices"]["header_digest"].split(",")[21:],
-            ]
-        ),
+    "rows and columns": lambda c: put("wholes", slice(4, 6), c.wholes[5:3:-1])(c),
+    "order": lambda c: in_order(c, [*range(c.n_slices)][::-1]),
+    "another series": lambda c: in_order(
+        c, [*range(7, 14)] * 3 + [*range(21, c.n_slices)], uids=False
     ),
     "positions": lambda c: shift_positions(c, 0.1),
-    "uids": lambda c: c["slices"].update(sop_instance_uid=["1.2.3"]),
-    "no digests": lambda c: c["slices"].update(header_digest=""),
+    "uids": lambda c: put("texts", 3, "\x1f".join(["1.2.3"] * c.n_slices))(c),
+    "no digests": lambda c: setattr(c, "digests", bytes(21 * c.n_slices)),
+    "digests that are too long": lambda c: setattr(c, "digests", b"\xff" * 21 * c.n_slices),
 }
 
 
@@ -535,16 +617,25 @@ def test_an_unusual_file_changed_behind_the_index_is_found_too(tmp_path: Path, s
         load_volume(series)
 
 
-@pytest.mark.parametrize("change", [{"frame": [6, 5, 4, 3, 2, 1, 0]}, {"frame": [0]}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        put_column(1, [6, 5, 4, 3, 2, 1, 0]),
+        put_column(1, [0] * 7),
+        put_column(1, [0, 1, 2, 3, 4, 5, -(2**63)]),
+        put_column(0, [0, 0, 0, 1]),
+    ],
+)
 def test_an_index_of_nifti_slices_in_another_order_is_made_again(
-    tmp_path: Path, change: dict[str, Any]
+    tmp_path: Path, change: Callable[[Content], None]
 ) -> None:
     folder, index = tmp_path / "study", tmp_path / "headers.json"
     folder.mkdir()
     nib.save(nifti_image(scene()), folder / "i.nii")
+    (folder / "notes.txt").write_text("x")
     expected = load_study(folder, index=index)
     written = index.read_bytes()
-    resealed(index, folder, lambda content: content["slices"].update(change))
+    resealed(index, folder, change)
     assert load_study(folder, index=index) == expected
     assert index.read_bytes() == written
 
@@ -577,6 +668,65 @@ def test_an_index_that_cannot_be_written_does_no_harm(tmp_path: Path, study_fold
     (tmp_path / "file").write_text("x")
     study = load_study(study_folder, index=tmp_path / "file" / "headers.json")
     assert study == load_study(study_folder)
+
+
+TEXTS = st.text(st.characters(codec=None), max_size=4) | st.sampled_from(
+    ["", "\0", "\x01", "\x1f", "a\x1fb", "\udcff"]
+)
+OPTIONAL_REALS = st.none() | st.floats() | st.integers(-3, 3)
+OF_A_SERIES = st.fixed_dictionaries(
+    {
+        **dict.fromkeys(packed_study._REALS, OPTIONAL_REALS),
+        **dict.fromkeys(packed_study._TEXTS[:2] + packed_study._TEXTS[5:], TEXTS),
+        **dict.fromkeys(packed_study._TEXTS_OR_NONE[:-1], st.none() | TEXTS),
+        **dict.fromkeys(packed_study._LISTS, st.lists(TEXTS, max_size=3).map(tuple)),
+        "laterality": st.none() | st.sampled_from(Side),
+        "number": st.none() | st.integers(-(2**64), 2**64),
+        "contrast_agent": st.booleans(),
+        "cautions": st.lists(
+            st.builds(Caution, TEXTS, TEXTS, st.none() | st.sampled_from(Side)), max_size=2
+        ).map(tuple),
+    }
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(of_series=OF_A_SERIES, cautions=st.lists(st.builds(Caution, TEXTS, TEXTS), max_size=2))
+def test_what_an_index_cannot_keep_is_not_written_and_all_else_is_given_back(
+    of_series: dict[str, Any], cautions: list[Caution]
+) -> None:
+    path = Path("/data/i")
+    grid = Grid.from_affine(np.diag([5.0, 0.5, 0.5, 1.0]), (2, 3, 4))
+    slices = tuple(
+        Instance(path, "1.2", f"1.{k}", None, (0.0, 0.0, 5.0 * k), k or None, bytes(k * 16))
+        for k in range(2)
+    )
+    series = Series(label="s", description="", format="dicom", grid=grid, instances=slices,
+                    **of_series)  # fmt: skip
+    study = Study("1.9", path.parent, (series,), cautions=tuple(cautions))
+    files = [(str(path), 10, 20)]
+    with tempfile.TemporaryDirectory() as temporary:
+        index = Path(temporary) / "index"
+        study_index.write_index(index, b"fits", files, study)
+        kept = study_index.read_index(index, b"fits", files, path.parent)
+        if index.exists():
+            assert kept == (study, slices[0])
+            digests = [one.header_digest for one in kept[0].series[0].instances]
+            assert digests == [b"", bytes(16)]
+        else:
+            said = [*of_series.values(), *of_series["cautions"], *cautions]
+            assert any(is_special(value) for value in said)
+
+
+def is_special(value: object) -> bool:
+    """Return whether a value holds a separator, what stands for None, or no finite number."""
+    if isinstance(value, float | int):
+        return not abs(value) < 2**63
+    if isinstance(value, tuple):
+        return value == ("",) or any(map(is_special, value))
+    if isinstance(value, Caution):
+        return is_special((value.code, value.text))
+    return isinstance(value, str) and any(mark in value for mark in "\0\x01\x1f")
 
 
 # --- DICOMDIR -----------------------------------------------------------------------------------

@@ -7,36 +7,55 @@ every slice that is asked for can be made, of sound values.
 
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
-from types import NoneType
-from typing import Any, Final, overload
+from typing import Final, overload
 
 from ifi_mri.loaders.source_files import FileFacts
 from ifi_mri.model import Instance
 
-_BYTES_OF_POSITION: Final = 3 * 8
+#: What None is in a column of whole numbers, and in one of texts.
+NO_WHOLE: Final = -(2**63)
+NO_TEXT: Final = "\x01"
 
-_TEXT_OR_NONE: Final[frozenset[type]] = frozenset({str, NoneType})
-_WHOLE_OR_NONE: Final[frozenset[type]] = frozenset({int, NoneType})
-_WHOLE: Final[frozenset[type]] = frozenset({int})
+#: A header's digest behind its length.
+DIGEST_SLOT: Final = struct.Struct("<21p")
 
 
 @dataclass(frozen=True, slots=True)
 class SliceColumns:
-    """The slices of all series, one behind the other; ``file`` counts in ``files``."""
+    """The slices of all series, one behind the other; ``file`` counts in ``files``.
+
+    Raises
+    ------
+    ValueError
+        A column is too short or too long, or holds no sound values.
+    """
 
     files: Sequence[FileFacts]
-    file: list[int]
-    sop_class_uid: list[str | None]
-    sop_instance_uid: list[str | None]
-    frame: list[int | None]
-    number: list[int | None]
     position_mm: tuple[float, ...]
-    header_digest: list[str]
+    file: tuple[int, ...]
+    frame: tuple[int, ...]
+    number: tuple[int, ...]
+    header_digest: bytes
+    sop_instance_uid: list[str]
+    sop_class_uid: list[str]
+
+    def __post_init__(self) -> None:
+        n = len(self.file)
+        lengths = (
+            len(self.position_mm) / 3, len(self.frame), len(self.number),
+            len(self.header_digest) / DIGEST_SLOT.size, len(self.sop_instance_uid),
+            len(self.sop_class_uid),
+        )  # fmt: skip
+        if lengths != (n,) * len(lengths):
+            raise ValueError(lengths)
+        if min(self.file) < 0 or max(self.file) >= len(self.files):
+            raise ValueError(self.file)
+        if not math.isfinite(sum(self.position_mm)):
+            raise ValueError(self.position_mm)
 
     def __len__(self) -> int:
         return len(self.file)
@@ -44,14 +63,16 @@ class SliceColumns:
     def made(self, k: int) -> Instance:
         """Return a slice."""
         x, y, z = self.position_mm[3 * k : 3 * k + 3]
+        frame, number = self.frame[k], self.number[k]
+        class_uid, instance_uid = self.sop_class_uid[k], self.sop_instance_uid[k]
         return Instance(
             path=_path(self.files[self.file[k]][0]),
-            sop_class_uid=self.sop_class_uid[k],
-            sop_instance_uid=self.sop_instance_uid[k],
-            frame=self.frame[k],
+            sop_class_uid=None if class_uid == NO_TEXT else class_uid,
+            sop_instance_uid=None if instance_uid == NO_TEXT else instance_uid,
+            frame=None if frame == NO_WHOLE else frame,
             position_mm=(x, y, z),
-            number=self.number[k],
-            header_digest=bytes.fromhex(self.header_digest[k]),
+            number=None if number == NO_WHOLE else number,
+            header_digest=DIGEST_SLOT.unpack_from(self.header_digest, DIGEST_SLOT.size * k)[0],
         )
 
     def of_first_file(self) -> Instance:
@@ -61,7 +82,8 @@ class SliceColumns:
     def are_one_volume(self, which: range) -> bool:
         """Return whether slices are those of one file in their order."""
         run = slice(which.start, which.stop)
-        return len(set(self.file[run])) == 1 and self.frame[run] == [*range(len(which))]
+        frames = self.frame[run]
+        return len(set(self.file[run])) == 1 and frames == (*range(len(frames)),)
 
 
 class IndexedSlices(Sequence[Instance]):
@@ -118,64 +140,3 @@ class IndexedSlices(Sequence[Instance]):
 def _path(text: str) -> Path:
     """Return a path; making one anew takes longer than all else that an instance needs."""
     return Path(text)
-
-
-# --- plain values, and back ---------------------------------------------------------------------
-
-
-def plain_slices(instances: Sequence[Instance], number: Mapping[Path, int]) -> dict[str, Any]:
-    """Return slices as columns of plain values; files by their number."""
-    positions = chain.from_iterable(instance.position_mm for instance in instances)
-    packed = struct.pack(f"<{3 * len(instances)}d", *positions)
-    digests = _column([instance.header_digest for instance in instances])
-    plain = ("sop_class_uid", "sop_instance_uid", "frame", "number")
-    return {
-        "file": _column([number[instance.path] for instance in instances]),
-        **{name: _column([getattr(instance, name) for instance in instances]) for name in plain},
-        "position_mm": packed.hex(),
-        "header_digest": ",".join(digest.hex() for digest in digests),
-    }
-
-
-def _column(values: list[Any]) -> list[Any]:
-    """Return the values of a column, one alone where all are the same."""
-    return values[:1] if values.count(values[0]) == len(values) else values
-
-
-def slice_columns(values: Mapping[str, Any], files: Sequence[FileFacts]) -> SliceColumns:
-    """Return the columns that plain values are.
-
-    Raises
-    ------
-    ValueError, TypeError, AttributeError, LookupError, struct.error
-        They are not what `plain_slices` returns for slices in these files.
-    """
-    packed = bytes.fromhex(values["position_mm"])
-    n_slices = len(packed) // _BYTES_OF_POSITION
-    positions = struct.unpack(f"<{3 * n_slices}d", packed)
-    digests = values["header_digest"].split(",")
-    bytes.fromhex(" ".join(digests))
-    numbers = _values(values["file"], n_slices, _WHOLE)
-    if not (min(numbers) >= 0 and max(numbers) < len(files) and math.isfinite(sum(positions))):
-        raise ValueError(values["file"])
-    return SliceColumns(
-        files=files,
-        file=numbers,
-        sop_class_uid=_values(values["sop_class_uid"], n_slices, _TEXT_OR_NONE),
-        sop_instance_uid=_values(values["sop_instance_uid"], n_slices, _TEXT_OR_NONE),
-        frame=_values(values["frame"], n_slices, _WHOLE_OR_NONE),
-        number=_values(values["number"], n_slices, _WHOLE_OR_NONE),
-        position_mm=positions,
-        header_digest=_values(digests, n_slices, frozenset({str})),
-    )
-
-
-def _values(column: Any, n_values: int, kinds: frozenset[type]) -> list[Any]:
-    """Return the values of a column written by `_column`; ValueError for any other."""
-    if type(column) is not list or not kinds.issuperset(map(type, column)):
-        raise ValueError(column)
-    if len(column) == 1:
-        return column * n_values
-    if len(column) != n_values:
-        raise ValueError(column)
-    return column
