@@ -15,13 +15,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ifi_mri import cli_batch, cli_cohort, cli_options, cli_report
+from ifi_mri import cli_batch, cli_cohort, cli_landmarks, cli_options, cli_phantom, cli_report
 from ifi_mri.errors import ConfigError, IfiMriError, ReportError
 
 if TYPE_CHECKING:
     from ifi_mri.model import Report, Study
-    from ifi_mri.phantom import HipSpec
-    from ifi_mri.vocabulary import Side
 
 DONE: Final = 0
 CASE_FAILED: Final = 1
@@ -112,10 +110,14 @@ def build_parser() -> argparse.ArgumentParser:
     _add_cohort(command)
     _add_reports(command, everywhere)
     _add_about(command)
-    _add_landmarks(
-        command("landmarks", None, "Check, convert or begin a landmark file"), everywhere
+    cli_landmarks.add_landmarks(
+        command("landmarks", None, "Check, convert or begin a landmark file"), everywhere, _printing
     )
-    _add_phantom(command("phantom", run_phantom, "Make a synthetic study whose truth is known"))
+    cli_phantom.add_phantom(
+        command(
+            "phantom", _printing(cli_phantom.made), "Make a synthetic study whose truth is known"
+        )
+    )
     return parser
 
 
@@ -226,69 +228,6 @@ def _add_positions(positions: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_landmarks(landmarks: argparse.ArgumentParser, everywhere: argparse.ArgumentParser) -> None:
-    actions = landmarks.add_subparsers(title="actions", metavar="ACTION", required=True)
-    check = actions.add_parser(
-        "check", help="do the landmarks belong to the study?", parents=[everywhere]
-    )
-    check.add_argument("landmarks", type=Path, metavar="PATH", nargs="+", help="landmark file")
-    check.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or NIfTI")
-    cli_options.add_label_table(check)
-    cli_options.add_series(check)
-    check.set_defaults(run=run_landmarks_check)
-    convert = actions.add_parser(
-        "convert", help="write landmarks in another format", parents=[everywhere]
-    )
-    convert.add_argument("source", type=Path, metavar="IN")
-    convert.add_argument(
-        "target", type=Path, metavar="OUT", help="its ending tells the format; a folder for Slicer"
-    )
-    convert.add_argument(
-        "--study",
-        type=Path,
-        metavar="STUDY",
-        help="the images that the lines of a DICOM structured report were drawn on",
-    )
-    cli_options.add_label_table(convert)
-    convert.set_defaults(run=run_landmarks_convert)
-    template = actions.add_parser(
-        "template", help="write a landmark file to fill in", parents=[everywhere]
-    )
-    template.add_argument("--out", type=Path, required=True, metavar="F")
-    template.set_defaults(run=run_landmarks_template)
-    moved = actions.add_parser(
-        "moved", help="what moved between two versions, mm, and by whom", parents=[everywhere]
-    )
-    cli_report.add_moved(moved)
-    moved.set_defaults(run=_printing(cli_report.moved_landmarks))
-
-
-def _add_phantom(phantom: argparse.ArgumentParser) -> None:
-    sides = "one value for both sides, or two: left right"
-    number: dict[str, Any] = {"type": _numbers, "nargs": "+", "metavar": "N"}
-    phantom.add_argument("--out", type=Path, required=True, metavar="DIR", help="an empty folder")
-    phantom.add_argument("--ifs-mm", **number, help=f"ischiofemoral space, mm; {sides}")
-    phantom.add_argument("--qfs-mm", **number, help=f"quadratus femoris space, mm; {sides}")
-    phantom.add_argument("--oedema-ratio", **number, help=f"oedema over normal signal; {sides}")
-    phantom.add_argument("--oedema-extent", **number, help=f"oedema, fraction of muscle; {sides}")
-    phantom.add_argument("--side", choices=("both", "left", "right"), default="both")
-    phantom.add_argument("--pose", **number, help="turns about x, y and z of LPS, degrees")
-    phantom.add_argument("--pixel-mm", **number, help="pixel size, mm; between rows, columns")
-    phantom.add_argument("--slice-spacing-mm", type=float, default=5.0, metavar="N")
-    phantom.add_argument("--snr", type=float, default=25.0, metavar="N", help="signal to noise")
-    phantom.add_argument("--shading", type=float, default=0.2, metavar="N", help="0 to 1")
-    phantom.add_argument("--seed", type=int, default=0, metavar="N")
-    phantom.add_argument("--format", default="dicom", metavar="A,B", help="dicom,nifti")
-
-
-def _numbers(text: str) -> list[float]:
-    """Return the numbers of an argument; they may be parted by commas as well as by blanks."""
-    try:
-        return [float(part) for part in text.split(",") if part.strip()]
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from error
-
-
 # --- what each command does ---------------------------------------------------------------------
 
 
@@ -341,11 +280,11 @@ def _run_case(
     from ifi_mri.loaders.kept_slices import KeptSlices
 
     for path in (study_path, *landmark_paths):
-        _must_exist(path)
+        cli_options.must_exist(path)
     config = settings_files.load_config(config_file, **settings)
     formats = cli_options.formats_of(options)
     intake = clinical_files.read(clinical, config.case_id) if clinical else None
-    _prepare(options.out)
+    cli_options.prepare_folder(options.out)
     try:
         landmark_set = landmark_files.read_all(landmark_paths, label_table=label_table)
         study = pipeline.load_study(study_path, config)
@@ -376,28 +315,10 @@ def _format_options(options: argparse.Namespace, study: "Study") -> dict[str, di
 
     chosen = cli_options.format_options(options)
     if corrects := getattr(options, "sr_corrects", None):
-        _must_exist(corrects)
+        cli_options.must_exist(corrects)
         predecessor = dicom_sr.predecessor_of(corrects.read_bytes(), study)
         chosen[dicom_sr.NAME]["predecessor"] = predecessor
     return chosen
-
-
-def _must_exist(path: Path) -> None:
-    if not path.exists():
-        raise ConfigError(f"{path}: there is no such file or folder. Check the path.")
-
-
-def _prepare(folder: Path) -> None:
-    """Make the output folder and see that it can be written, before anything is started."""
-    from ifi_mri.files import check_writable
-
-    try:
-        check_writable(folder)
-    except OSError as error:
-        raise ConfigError(
-            f"{folder}: the output folder cannot be written ({error.strerror}). Choose another "
-            f"with --out."
-        ) from error
 
 
 def _leave_error(folder: Path, error: IfiMriError, case_id: str | None) -> None:
@@ -427,11 +348,11 @@ def run_positions(options: argparse.Namespace) -> int:
     from ifi_mri.cohort import positions, positions_files
 
     for path in options.reports:
-        _must_exist(path)
+        cli_options.must_exist(path)
     table = positions.dynamic_table(positions_files.read_reports(options.reports))
     written: list[Path] = []
     if options.out is not None:
-        _prepare(options.out)
+        cli_options.prepare_folder(options.out)
         written = positions_files.write(table, options.out)
     if not options.quiet:
         print(positions_files.as_text(table))
@@ -479,7 +400,7 @@ def run_inspect(options: argparse.Namespace) -> int:
     from ifi_mri.landmarks import on_images, read_all
 
     for path in (options.study, *(options.landmarks or ())):
-        _must_exist(path)
+        cli_options.must_exist(path)
     config = load_config(options.config, anatomy=options.anatomy, fluid_sensitive=options.fluid)
     landmarks = None
     if options.landmarks:
@@ -510,118 +431,6 @@ def run_schema(options: argparse.Namespace) -> int:
 
     print(json.dumps(schema(options.name), indent=1))
     return DONE
-
-
-def run_landmarks_check(options: argparse.Namespace) -> int:
-    """Say what a landmark file holds and whether it belongs to a study."""
-    from ifi_mri import landmarks as landmark_files
-    from ifi_mri import pipeline
-    from ifi_mri.config import load_config
-
-    for path in (options.study, *options.landmarks):
-        _must_exist(path)
-    config = load_config(options.config, anatomy=options.anatomy, fluid_sensitive=options.fluid)
-    landmark_set = landmark_files.read_all(options.landmarks, label_table=options.label_table)
-    study = pipeline.load_study(options.study, config)
-    landmark_set = landmark_files.on_images(landmark_set, study)
-    anatomy, cautions = pipeline.check(study, landmark_set, config)
-    if not options.quiet:
-        print(landmark_files.describe(landmark_set))
-        for caution in cautions:
-            print(f"caution ({caution.code}): {caution.text}")
-        print(f"The landmarks belong to {anatomy.label}.")
-    return DONE
-
-
-def run_landmarks_convert(options: argparse.Namespace) -> int:
-    """Write landmarks in another format."""
-    from ifi_mri import landmarks as landmark_files
-    from ifi_mri import pipeline
-    from ifi_mri.config import Config
-
-    _must_exist(options.source)
-    landmark_set = landmark_files.read(options.source, label_table=options.label_table)
-    if options.study:
-        _must_exist(options.study)
-        study = pipeline.load_study(options.study, Config())
-        landmark_set = landmark_files.on_images(landmark_set, study)
-    written = landmark_files.write(landmark_set, options.target)
-    if not options.quiet:
-        print(*written, sep="\n")
-        lost = landmark_files.not_kept(landmark_set, options.target)
-        if lost:
-            print(f"This format cannot hold, so these were left out: {', '.join(lost)}.")
-        if "in_part" in lost:
-            parts = ", ".join(sorted(f"{side} {name}" for name, side in landmark_set.in_part))
-            print(f"Outlines of a part will pass for the whole structure: {parts}.")
-    return DONE
-
-
-def run_landmarks_template(options: argparse.Namespace) -> int:
-    """Write a landmark file to fill in."""
-    from ifi_mri import landmarks as landmark_files
-
-    landmark_files.write_template(options.out)
-    if not options.quiet:
-        print(options.out)
-    return DONE
-
-
-def run_phantom(options: argparse.Namespace) -> int:
-    """Make a synthetic study, its landmarks and its truth."""
-    from ifi_mri import landmarks as landmark_files
-    from ifi_mri.phantom import make_phantom, write_phantom
-    from ifi_mri.vocabulary import Side
-
-    made = make_phantom(
-        left=None if options.side == "right" else _hip_spec(options, Side.LEFT),
-        right=None if options.side == "left" else _hip_spec(options, Side.RIGHT),
-        pixel_mm=_values("--pixel-mm", options.pixel_mm, (0.9, 0.9)),
-        pose_deg=_values("--pose", options.pose, (0.0, 0.0, 0.0)),
-        slice_spacing_mm=options.slice_spacing_mm,
-        snr=options.snr,
-        shading=options.shading,
-        seed=options.seed,
-    )
-    formats = tuple(name.strip() for name in options.format.split(",") if name.strip())
-    _prepare(options.out)
-    written = write_phantom(made, options.out, formats)
-    with_uids = "dicom" in formats
-    outlines = made.landmarks("outlines", uids=with_uids)
-    points = made.landmarks("points", uids=with_uids)
-    written += landmark_files.write(outlines, options.out / "landmarks.json")
-    written += landmark_files.write(points, options.out / "landmark_points.json")
-    if not options.quiet:
-        print(*written, sep="\n")
-    return DONE
-
-
-def _hip_spec(options: argparse.Namespace, side: "Side") -> "HipSpec":
-    """Return what one side of the phantom shall be like; what was not said keeps its default."""
-    from ifi_mri.phantom import HipSpec
-
-    asked = {}
-    for name in ("ifs_mm", "qfs_mm", "oedema_ratio", "oedema_extent"):
-        given = [value for part in getattr(options, name) or () for value in part]
-        if len(given) > 2:
-            option = f"--{name.replace('_', '-')}"
-            raise ConfigError(f"{option}: {len(given)} values; expected one, or left and right.")
-        if given:
-            asked[name] = given[0] if side == "left" else given[-1]
-    return HipSpec(**asked)
-
-
-def _values(option: str, parts: list[list[float]] | None, default: tuple[float, ...]) -> Any:
-    """Return as many numbers as an option takes; one number stands for all pixels, or the first
-    turn."""
-    given = [value for part in parts or () for value in part]
-    if not given:
-        return default
-    if len(given) == 1:
-        given = given * 2 if option == "--pixel-mm" else [*given, 0.0, 0.0]
-    if len(given) != len(default):
-        raise ConfigError(f"{option}: {len(given)} values; expected {len(default)}.")
-    return tuple(given)
 
 
 def sample_data_folder() -> Path:

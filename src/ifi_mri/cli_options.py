@@ -122,3 +122,22 @@ def format_options(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
         "identified": getattr(options, "identified", False),
     }
     return {dicom_sr.NAME: of_sr, "fhir": of_fhir}
+
+
+def must_exist(path: Path) -> None:
+    """Raise ConfigError where there is nothing at a path."""
+    if not path.exists():
+        raise ConfigError(f"{path}: there is no such file or folder. Check the path.")
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the output folder and see that it can be written, before anything is started."""
+    from ifi_mri.files import check_writable
+
+    try:
+        check_writable(folder)
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: the output folder cannot be written ({error.strerror}). Choose another "
+            f"with --out."
+        ) from error
