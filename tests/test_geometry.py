@@ -332,3 +332,15 @@ def test_what_encloses_nothing_encloses_no_point():
     for point in ((1, 4), (9, 4), (5, 4)):
         assert not geometry.encloses(line, placed([point], AWKWARD)[0], AWKWARD)
         assert not geometry.encloses(line[:1], placed([point], AWKWARD)[0], AWKWARD)
+
+
+def test_an_outline_crosses_itself_where_two_of_its_sides_do():
+    """Neighbouring sides share a corner and do not cross."""
+    square = [(0, 0), (9, 0), (9, 7), (0, 7)]
+    bow_tie = [(0, 0), (9, 7), (9, 0), (0, 7)]
+    notched = [(0, 0), (9, 0), (9, 7), (4, 1), (0, 7)]
+    looped = [(0, 0), (9, 0), (9, 7), (4, -1), (0, 7)]
+    for corners, crosses in ((square, False), (bow_tie, True), (notched, False), (looped, True)):
+        outline_mm = placed(corners, AWKWARD)
+        for turned in (outline_mm, outline_mm[::-1], np.roll(outline_mm, 2, axis=0)):
+            assert geometry.crosses_itself(turned, AWKWARD) is crosses

@@ -242,21 +242,15 @@ def closest_in_space(
 
 
 def crosses_itself(outline_mm: npt.ArrayLike, affine: npt.ArrayLike) -> bool:
-    """Return whether the edge of a closed outline crosses itself, seen along the slices' normal."""
-    ring = segments_in_plane(outline_mm, affine, closed=True).seen
-    start, step = ring[:, 0], ring[:, 1] - ring[:, 0]
-    between = start[None] - start[:, None]
-    area = _cross(step[:, None], step[None])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = _cross(between, step[None]) / area
-        u = _cross(between, step[:, None]) / area
-    inside = 1e-9
-    crossing = (area != 0) & (t > inside) & (t < 1 - inside) & (u > inside) & (u < 1 - inside)
-    return bool(crossing.any())
-
-
-def _cross(a: FloatArray, b: FloatArray) -> FloatArray:
-    return np.asarray(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0], dtype=np.float64)
+    """Return whether sides of a closed outline cross one another, seen along the slices' normal:
+    its shoelace area would then subtract one loop from the other."""
+    corners = np.asarray(outline_mm, dtype=np.float64) @ plane_basis(affine).T
+    step = np.roll(corners, -1, axis=0) - corners
+    off = corners[None] - corners[:, None]
+    # on which side of side i (rows) each corner (columns) lies
+    beside = np.sign(step[:, None, 0] * off[..., 1] - step[:, None, 1] * off[..., 0])
+    parted = beside * np.roll(beside, -1, axis=1) < 0
+    return bool((parted & parted.T).any())
 
 
 def encloses(outline_mm: npt.ArrayLike, point_mm: npt.ArrayLike, affine: npt.ArrayLike) -> bool:

@@ -132,7 +132,7 @@ def _area(
     for mark, corners in zip(marks, corners_mm, strict=True):
         if not mark.closed or len(corners) < 3:
             raise Unmeasurable(f"the {name} outline {where} is not a closed curve")
-        if crosses_itself(corners):
+        if geometry.crosses_itself(mark.vertices_mm, affine):
             raise Unmeasurable(f"the {name} outline {where} crosses itself; draw it again")
     if any(_overlap(a, b, series) for i, a in enumerate(marks) for b in marks[:i]):
         raise Unmeasurable(f"two {name} outlines {where} overlap; keep one of them")
@@ -150,17 +150,6 @@ def area_sd_mm2(corners_mm: FloatArray, landmark_sd_mm: float) -> float:
     of_vertices = 0.5 * math.sqrt(float(((after - before) ** 2).sum()))
     length_mm = float(np.linalg.norm(after - corners_mm, axis=1).sum())
     return landmark_sd_mm * max(of_vertices, math.sqrt(length_mm * INDEPENDENT_MM))
-
-
-def crosses_itself(corners_mm: FloatArray) -> bool:
-    """Return whether the sides of a closed outline of shape (n, 2) cross one another: its shoelace
-    area would then subtract one loop from the other."""
-    step = np.roll(corners_mm, -1, axis=0) - corners_mm
-    off = corners_mm[None] - corners_mm[:, None]
-    # on which side of side i (rows) each corner (columns) lies
-    beside = np.sign(step[:, None, 0] * off[..., 1] - step[:, None, 1] * off[..., 0])
-    parted = beside * np.roll(beside, -1, axis=1) < 0
-    return bool((parted & parted.T).any())
 
 
 def _overlap(a: Landmark, b: Landmark, series: Series) -> bool:
