@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import binary_erosion
 from scipy.spatial.transform import Rotation
 from skimage.measure import grid_points_in_poly
 
@@ -249,12 +250,38 @@ def test_an_outline_off_the_slice_is_seen_along_the_normal():
     assert np.array_equal(geometry.pixels_inside(ring, AWKWARD, (40, 60)), expected)
 
 
+@pytest.mark.parametrize("grain", [0.0, 0.5])
+def test_outlines_are_laid_on_pixels_together_as_one_by_one(grain):
+    rng = np.random.default_rng(1)
+    for n_outlines in (1, 2, 5):
+        corners = [rng.uniform(-6, 30, size=(rng.integers(3, 20), 2)) for _ in range(n_outlines)]
+        if grain:
+            corners = [np.round(ring / grain) * grain for ring in corners]
+        found = geometry.pixels_inside_each(corners, (3, 20, 21))
+
+        assert found.shape == (n_outlines, 20, 21)
+        for ring, one in zip(corners, found, strict=True):
+            outline = np.column_stack([np.zeros(len(ring)), ring])
+            np.testing.assert_array_equal(one, geometry.pixels_inside(outline, np.eye(4), (20, 21)))
+    assert geometry.pixels_inside_each([], (20, 21)).shape == (0, 20, 21)
+
+
 def test_erosion_takes_one_layer():
     mask = np.zeros((7, 7), dtype=bool)
     mask[1:6, 1:6] = True
 
     assert geometry.eroded(mask, 1).sum() == 9
     assert geometry.eroded(mask, 0).sum() == 25
+
+
+@pytest.mark.parametrize("pixels", [0, 1, 2, 3])
+def test_masks_of_a_stack_are_eroded_one_by_one(pixels):
+    stack = np.random.default_rng(0).random((3, 17, 14)) < 0.95
+    for mask, found in zip(stack, geometry.eroded(stack, pixels), strict=True):
+        # beyond the picture there is nothing; scipy takes 0 iterations for "until nothing changes"
+        expected = binary_erosion(mask, iterations=pixels) if pixels else mask
+        np.testing.assert_array_equal(found, expected)
+    assert not geometry.eroded(np.ones((1, 5), dtype=bool), 1).any()
 
 
 # --- far segments are set aside -----------------------------------------------------------------

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
+from ifi_mri.signal import estimates
 from ifi_mri.signal.estimates import (
     Estimate,
     grouped_median,
     median,
     normal_estimate,
+    quantile,
     robust_spread,
     spatial_correlation,
     total,
@@ -133,3 +135,34 @@ def test_the_median_is_that_of_numpy(values):
 
     assert median(values) == pytest.approx(expected, rel=1e-12, nan_ok=True)
     assert math.isnan(median(values[:0]))
+
+
+@given(st.integers(-3, 3), st.integers(0, 2**32 - 1), st.booleans())
+def test_the_median_of_many_is_that_of_numpy(off, seed, unknown):
+    values = np.random.default_rng(seed).normal(size=estimates.FEW + off)
+    values[seed % len(values)] = np.nan if unknown else np.inf
+
+    assert median(values) == pytest.approx(float(np.median(values)), rel=1e-15, nan_ok=True)
+
+
+@given(st.integers(1, 50), st.integers(0, 2**32 - 1), st.floats(0, 1))
+def test_the_quantile_is_that_of_numpy(n, seed, share):
+    values = np.random.default_rng(seed).normal(size=n)
+
+    assert quantile(values, share) == pytest.approx(float(np.quantile(values, share)), abs=1e-12)
+    values[seed % n] = np.nan
+    assert math.isnan(quantile(values, share))
+
+
+def test_what_lies_beyond_the_cut_does_not_count_to_the_spread():
+    bulk = np.random.default_rng(0).normal(5.0, 2.0, size=400)
+    far = np.array([1e3, -1e3, 1e9])
+    deviation = np.append(bulk, far) - np.median(np.append(bulk, far))
+    u = deviation / (9 * np.median(np.abs(deviation)))
+    inside = np.abs(u) < 1
+    above = len(u) * (deviation**2 * (1 - u**2) ** 4)[inside].sum()
+    below = ((1 - u**2) * (1 - 5 * u**2))[inside].sum()
+
+    assert inside.sum() == 400
+    assert robust_spread(np.append(bulk, far)) == pytest.approx(math.sqrt(above) / abs(below))
+    assert robust_spread(np.append(bulk, np.inf)) == pytest.approx(2.0, rel=0.1)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from hips import AFFINE, SHAPE, at, box, hip, mark
+from signal_makers import Scan, make
 
 from ifi_mri import geometry
 from ifi_mri.signal import regions
@@ -104,6 +105,9 @@ def test_on_keeps_some_slices_alone():
         ((mark("quadratus_femoris", at(2, 40, 40), at(2, 60, 40), at(2, 60, 60)),), "not a closed"),
         ((mark("quadratus_femoris", at(2, 40, 40), at(2, 60, 40), closed=True),), "not a closed"),
         ((box("quadratus_femoris", 2, 190.0, 40.2, 40, 16),), "leaves the fluid-sensitive picture"),
+        ((box("quadratus_femoris", 2, -2.0, 40.2, 40, 16),), "leaves the fluid-sensitive picture"),
+        ((box("quadratus_femoris", 2, 40.4, -2.0, 40, 16),), "leaves the fluid-sensitive picture"),
+        ((box("quadratus_femoris", 2, 40.4, 110.0, 40, 16),), "leaves the fluid-sensitive picture"),
         ((box("quadratus_femoris", 9, *MUSCLE),), "beyond the slices"),
     ],
 )
@@ -149,3 +153,23 @@ def test_each_slice_stands_for_half_the_way_to_its_neighbours():
     assert regions.slice_weights_mm([3, 4, 5], 5.0) == pytest.approx([5.0, 5.0, 5.0])
     assert regions.slice_weights_mm([3, 5, 6], 5.0) == pytest.approx([7.5, 7.5, 5.0])
     assert len(regions.slice_weights_mm([], 5.0)) == 0
+
+
+def test_boxes_with_several_margins_are_cut_out_as_one_by_one():
+    made = make(Scan(pixel_mm=(0.7, 1.3)))
+    points = regions.vertices_mm(made.quadratus)
+    for margin_mm, found in zip(
+        (0.0, 5.0, 400.0), regions.cut_outs(made.volume, points, (0.0, 5.0, 400.0)), strict=True
+    ):
+        expected = regions.cut_out(made.volume, points, margin_mm)
+        assert found.first == expected.first
+        np.testing.assert_array_equal(found.voxels, expected.voxels)
+        np.testing.assert_array_equal(found.affine, expected.affine)
+        index = geometry.patient_to_voxel(found.affine, points)[:, 1:]
+        off = margin_mm / np.array(found.pixel_mm)
+        # whole pixels all around, but where the picture ends
+        first, last = np.array(found.first[1:]), np.array(found.voxels.shape[1:])
+        ends = first + last == made.volume.voxels.shape[1:]
+        assert ((index.min(axis=0) >= off) | (first == 0)).all()
+        assert ((index.max(axis=0) + off <= last) | ends).all()
+        assert ((index.min(axis=0) < off + 1) | (first == 0)).all()

@@ -16,7 +16,7 @@ from ifi_mri.signal.quadratus import muscle_signal
 from ifi_mri.signal.raised import Raised, Scale, Yardstick, _plateau, raised_regions
 from ifi_mri.signal.regions import CutOut, Region
 from ifi_mri.signal.relative import RelativeSignal
-from ifi_mri.signal.rim import BLUR_PIXELS, LINES, area_of_pixels, covered, muscle_alone
+from ifi_mri.signal.rim import BLUR_PIXELS, LINES, Rim, area_of_pixels, covered, muscle_alone
 from ifi_mri.signal.settings import NoiseSettings, OedemaSettings
 
 
@@ -120,6 +120,30 @@ def test_the_rim_is_surer_the_more_muscle_it_holds_and_the_more_like_muscle_is_a
     assert np.corrcoef(sd(0.3), cover[rim])[0, 1] < -0.6
 
 
+def test_a_thin_layer_of_fluid_around_the_muscle_is_what_is_taken_out_of_its_rim():
+    """Three pixels of fluid, fat behind: what lies further out is not what spills in."""
+    row, column = np.indices((31, 31))
+    cover = area_of_pixels({0: circle(15, 15, 8.3)}, (1, 31, 31))
+    fluid = np.clip(11.8 - np.hypot(row - 15, column - 15), 0, 1)
+    around = 0.3 + 2.2 * fluid
+    seen = ndimage.gaussian_filter(around + cover * (1 - around), (0, BLUR_PIXELS, BLUR_PIXELS))
+    alone = muscle_alone(seen, cover)
+    rim = (cover > 0.3) & (ndimage.gaussian_filter(cover, (0, BLUR_PIXELS, BLUR_PIXELS)) < 0.9)
+
+    assert seen[rim].mean() > 1.3
+    assert alone.ratio[rim] == pytest.approx(1.0, abs=0.25)
+    assert alone.ratio[rim].mean() == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_rims_doubt_is_that_of_outline_surroundings_and_noise():
+    """A tenth of a pixel of outline, a third of what the surroundings differ by, one pixel's."""
+    at = np.ones((1, 1, 1))
+    rim = Rim(1.5 * at, 1.2 * at, 0.4 * at, 0.8 * at, at > 0)
+
+    outline, surroundings, noise = 0.1 * 0.4 / 0.16, 0.35 * -0.2 * 0.6 / 0.4, 0.05 / 0.4
+    assert rim.sd(at > 0, 0.05) == pytest.approx(np.sqrt(outline**2 + surroundings**2 + noise**2))
+
+
 # --- what it is for -----------------------------------------------------------------------------
 
 
@@ -188,6 +212,21 @@ def test_a_vessel_beside_the_rim_is_no_part_of_a_region_elsewhere():
     assert found.sum() == pytest.approx((spot * cover).sum(), rel=0.08)
 
 
+def test_a_bright_rim_pixel_away_from_a_region_is_no_part_of_it():
+    """Within reach of the region's full signal, but with normal muscle between."""
+    row, column = np.indices((31, 31))
+    spot = np.clip(2.5 - np.hypot(row - 15, column - 16), 0, 1)
+    on_the_rim = np.where((row == 15) & (column == 23), 1.4, 0.0)
+    relative, muscle, cover = scanned(1 + 2 * spot + on_the_rim, 1.0)
+    found = raised(relative, muscle, cover)
+
+    assert muscle.inner[0, 15, 22]
+    assert relative.ratio[muscle.inner & (column > 20)].max() < 1.35
+    assert found.plateau[0, 15, 23] > 1
+    assert (found.share[:, :, 21:] == 0).all()
+    assert (found.share * cover).sum() == pytest.approx((spot * cover).sum(), rel=0.1)
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("x", [0.0, 6.0])
 def test_a_focus_beside_the_edge_has_its_volume(seed, x):
@@ -203,15 +242,25 @@ def test_a_focus_beside_the_edge_has_its_volume(seed, x):
 def test_a_small_region_has_its_own_signal_back_from_blur(radius):
     row, column = np.indices((31, 31))
     spot = np.clip(radius + 0.5 - np.hypot(row - 15, column - 15), 0, 1)
-    relative, muscle, _ = scanned(1 + 2 * spot, 1.0)
+    relative, muscle, cover = scanned(1 + 2 * spot, 1.0)
     share = np.where(muscle.inner, spot, 0.0) + np.zeros((3, 1, 1))
-    shown = Raised(np.where(share > 0.9, 1.0, share), share, share, share)
-    found = oedema_of._raised_ratio(shown, relative, muscle, (1.0, 1.0), NoiseSettings())
+    shown = Raised(np.where(share > 0.9, 1.0, share), share, share, 0.02 * share, relative.ratio)
+    found = oedema_of._raised_ratio(shown, relative, muscle, cover, (1.0, 1.0), NoiseSettings())
 
     plain = np.median(relative.ratio[shown.share >= 1])
     assert plain < 2.9
     assert abs(found.value - 3.0) < 0.7 * (3.0 - plain)
     assert found.low <= 3.0
+
+
+@pytest.mark.parametrize("around", [0.3, 1.0, 4.0])
+def test_a_small_muscle_raised_throughout_has_its_signal_whatever_is_around(around):
+    relative, muscle, cover = scanned(2.0, around, circle(15, 15, 3.3))
+    shown = raised(relative, muscle, cover)
+    found = oedema_of._raised_ratio(shown, relative, muscle, cover, (1.0, 1.0), NoiseSettings())
+
+    assert (around == 1.0) or abs(relative.ratio[muscle.inner].mean() - 2) > 0.03
+    assert found.value == pytest.approx(2.0, abs=0.01)
 
 
 def test_a_slice_that_a_region_fills_in_part_is_measured_by_its_neighbours():

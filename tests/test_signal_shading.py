@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from signal_makers import T1, Oedema, Scan, make
 
 from ifi_mri.signal import shading as shading_module
@@ -31,7 +32,7 @@ def fitted(made, anatomy=None, settings=SETTINGS):
         muscle.whole,
         reference.inner,
         settings,
-        is_muscle=shown.is_muscle if shown else None,
+        shown=shown.muscle if shown else None,
     )
     return shading, muscle, reference, image
 
@@ -185,3 +186,40 @@ def test_blocks_hold_the_mean_of_their_pixels_and_the_share_of_a_mask():
             shading_module._block_share(mask, (3, 2), first, mean.shape),
             shading_module._block_mean(full, (3, 2)),
         )
+
+
+@pytest.mark.parametrize("pixel_mm", [(1.0, 1.0), (0.7, 1.6), (4.0, 0.4)])
+def test_what_is_spared_is_grown_by_a_margin_in_the_plane(pixel_mm):
+    mask = np.random.default_rng(0).random((2, 25, 31)) < 0.01
+    reach = [2 * math.ceil(3.0 / spacing) + 1 for spacing in pixel_mm]
+    kept = mask.copy()
+
+    found = shading_module._grown(mask, pixel_mm)
+    np.testing.assert_array_equal(found, ndimage.maximum_filter(mask, size=(1, *reach)))
+    np.testing.assert_array_equal(mask, kept)
+
+
+def test_even_blocks_have_no_spread_however_bright_they_are():
+    levels = np.array([1e4, 3.0], dtype=np.float32)
+    stack = np.broadcast_to(levels[:, None, None], (2, 9, 12)).astype(np.float32)
+    noisy = stack + np.random.default_rng(0).normal(0, 0.5, stack.shape).astype(np.float32)
+    whole = noisy.reshape(2, 3, 3, 4, 3).astype(np.float64)
+
+    mean, spread = shading_module._mean_and_spread(stack, levels, (3, 3))
+    assert (spread == 0).all()
+    assert (mean == levels[:, None, None]).all()
+    mean, spread = shading_module._mean_and_spread(noisy, levels, (3, 3))
+    np.testing.assert_allclose(mean, whole.mean(axis=(2, 4)), rtol=1e-7)
+    np.testing.assert_allclose(spread, whole.std(axis=(2, 4)), rtol=1e-4)
+
+
+def test_a_fit_that_starts_from_a_lower_order_ends_where_it_would_have():
+    slice_of = np.arange(600) % 3
+    blocks = blocks_of(3, slice_of, seed=4)
+    bent = blocks._replace(log_signal=blocks.log_signal + 0.05 * blocks.u**2 - 0.03 * blocks.v**2)
+    lower = robust_fit(bent, 1, SETTINGS)
+    cold, warm = robust_fit(bent, 2, SETTINGS), robust_fit(bent, 2, SETTINGS, lower)
+
+    assert warm.polynomial == pytest.approx(cold.polynomial, abs=1e-4)
+    assert warm.levels == pytest.approx(cold.levels, abs=1e-4)
+    assert warm.polynomial == pytest.approx([0.06, -0.04, 0.05, 0.0, -0.03], abs=0.006)

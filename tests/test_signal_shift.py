@@ -116,20 +116,82 @@ def test_a_grid_along_the_pixels_is_read_as_any_other(margin_mm):
 
     points, fast, slow = read(upright)
     assert points[1, 3, 5] == pytest.approx([right[5], down[3], 4.1])
-    np.testing.assert_allclose(fast, slow, atol=1e-9)
+    np.testing.assert_allclose(fast, slow, atol=1e-6)  # both in single precision
     assert np.isnan(fast).any() == (margin_mm > 0)
     np.testing.assert_array_equal(*read(turned)[1:])
 
 
 @pytest.mark.parametrize("turn", [False, True])
-def test_the_gradient_is_the_derivative_of_the_smoothed_picture(turn):
-    picture = np.random.default_rng(0).normal(size=(30, 41))
+def test_the_gradient_is_sobels_of_five_by_five_points(turn):
+    picture = np.random.default_rng(0).normal(size=(30, 41)).astype(np.float32)
     picture = picture.T if turn else picture
-    sd = shift.GRADIENT_SD_MM / shift.GRID_MM
+    smooth, slope = np.array([1, 4, 6, 4, 1]) / 16, np.array([-1, -2, 0, 2, 1]) / 8
+    inside = np.s_[shift.BORDER : -shift.BORDER, shift.BORDER : -shift.BORDER]
 
-    for found, order in zip(shift._gradient(picture), ((1, 0), (0, 1)), strict=True):
-        expected = ndimage.gaussian_filter(picture, sd, order=order)
-        np.testing.assert_allclose(found, expected, atol=1e-14)
+    for found, kernel in zip(
+        shift._gradient(picture), (np.outer(slope, smooth), np.outer(smooth, slope)), strict=True
+    ):
+        expected = ndimage.correlate(picture.astype(np.float64), kernel)[inside]
+        np.testing.assert_allclose(found[:, : -2 * shift.BORDER], expected, atol=1e-6)
+
+
+def test_the_gradient_of_a_ramp_is_its_slope():
+    rows, columns = np.indices((9, 12))
+    down, right = shift._gradient((3.0 * rows - 2.0 * columns).astype(np.float32))
+
+    assert down.shape == right.shape == (5, 12)
+    assert (down[:, :8] == 3).all()
+    assert (right[:, :8] == -2).all()
+
+
+@pytest.mark.parametrize(
+    ("n_drawn", "expected"), [(1, [2]), (3, [2, 3, 4]), (5, [2, 4, 6]), (9, [3, 6, 9])]
+)
+def test_of_many_slices_the_middle_ones_of_three_parts_are_compared(n_drawn, expected):
+    fluid = make(Scan()).volume
+    voxels = np.zeros((12, 4, 4), dtype=np.float32)
+    index = [(k, 1, 1) for k in range(2, 2 + n_drawn) for _ in range(2)]
+    points = geometry.voxel_to_patient(fluid.affine, index)
+
+    assert shift._slices(replace(fluid, voxels=voxels), points) == expected
+
+
+def test_peaks_lie_between_points_and_are_told_from_edges():
+    down, right = np.indices((13, 13)) - 6.0
+    inside = -((down - 2.3) ** 2) - 3 * (right + 1.4) ** 2
+    beyond = -((down - 9.0) ** 2) - (right + 1.4) ** 2
+    corner = down + right
+    places, at_the_edge = shift._peaks(np.stack([inside, beyond, corner, np.zeros((13, 13))]))
+
+    assert places[0] == pytest.approx([2.3, -1.4])
+    assert places[1:].tolist() == [[6, -1], [6, 6], [-6, -6]]
+    assert at_the_edge.tolist() == [False, True, True, True]
+
+
+def test_near_a_point_that_is_not_seen_there_is_no_edge():
+    picture = np.random.default_rng(0).normal(size=(20, 25)).astype(np.float32)
+    whole = shift._edge_directions(picture)
+    for nothing in (np.nan, np.inf):
+        torn = picture.copy()
+        torn[8, 10] = nothing
+        found = shift._edge_directions(torn)
+
+        hidden = np.zeros((16, 21), dtype=bool)
+        hidden[4:9, 6:11] = True  # five points around, less the border
+        assert (found[:, hidden] == 0).all()
+        assert (found != 0).any(axis=0)[~hidden].all()
+        np.testing.assert_allclose(found[:, ~hidden], whole[:, ~hidden], atol=0.2)
+    assert shift._edge_directions(np.full_like(picture, np.nan)) is None
+
+
+@pytest.mark.parametrize("level", [1e-30, 1.0, 3e8, 1e30])
+def test_edges_do_not_depend_on_the_unit_of_the_signal(level):
+    picture = np.random.default_rng(0).normal(size=(20, 25)).astype(np.float32)
+    found = shift._edge_directions((picture * level).astype(np.float32))
+
+    np.testing.assert_allclose(found, shift._edge_directions(picture), atol=1e-5)
+    assert shift._edge_directions(np.full_like(picture, level)) is None
+    assert np.hypot(*found).max() < 1
 
 
 def test_edges_are_compared_at_every_shift_tile_by_tile():

@@ -515,12 +515,15 @@ def main() -> None:
     """Run everything and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=500, help="normal phantoms; the others scale")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first case of each kind")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     n = arguments.cases
     table: list[tuple[str, str, str]] = []
     with ProcessPoolExecutor(arguments.jobs) as pool:
-        run = lambda case, count: list(pool.map(case, range(count), chunksize=5))  # noqa: E731
+        run = lambda case, count: list(  # noqa: E731
+            pool.map(case, range(arguments.first, arguments.first + count), chunksize=5)
+        )
         with_t1, without = zip(*run(normal, n), strict=True)
         table += rows_of_normals("normal", with_t1)
         table += rows_of_normals("normal, fluid-sensitive series alone", without)

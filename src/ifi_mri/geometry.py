@@ -18,6 +18,7 @@ from ifi_mri.segments import Closest, Segments, shortest_lines
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.intp]
 
 #: Directions of an affine may be off a right angle by this much (cosine) before a grid counts as
 #: sheared; DICOM allows 1e-4 for ImageOrientationPatient, headers in 32-bit floats are as coarse.
@@ -263,7 +264,7 @@ def encloses(outline_mm: npt.ArrayLike, point_mm: npt.ArrayLike, affine: npt.Arr
 def outline_area_mm2(outline_mm: npt.ArrayLike, affine: npt.ArrayLike) -> float:
     """Return the area in mm2 that a closed outline encloses in the plane (shoelace formula)."""
     corners = np.asarray(outline_mm, dtype=np.float64) @ plane_basis(affine).T
-    following = np.roll(corners, -1, axis=0)
+    following = np.concatenate([corners[1:], corners[:1]])
     return float(abs((corners[:, 0] * following[:, 1] - corners[:, 1] * following[:, 0]).sum()) / 2)
 
 
@@ -287,55 +288,80 @@ def pixels_inside(
     -------
     numpy.ndarray of bool, shape (rows, columns)
     """
+    (inside,) = pixels_inside_each([patient_to_voxel(affine, outline_mm)[:, 1:]], shape)
+    return np.asarray(inside)
+
+
+def pixels_inside_each(corners: Sequence[FloatArray], shape: Sequence[int]) -> BoolArray:
+    """Return which pixels of a slice have their centre inside each of some closed outlines.
+
+    Parameters
+    ----------
+    corners : sequence of ndarrays of shape (n, 2)
+        Row and column of the vertices, one array for each outline.
+    shape : sequence of ints
+        The last two are rows and columns.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (outlines, rows, columns)
+    """
     n_rows, n_columns = (int(n) for n in shape[-2:])
-    corners = patient_to_voxel(affine, outline_mm)[:, 1:]
-    inside = np.zeros((n_rows, n_columns), dtype=np.bool_)
-    low = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
-    high = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, (n_rows, n_columns))
+    inside = np.zeros((len(corners), n_rows, n_columns), dtype=np.bool_)
+    if not corners:
+        return inside
+    every = np.concatenate(corners)
+    low = np.maximum(np.floor(every.min(axis=0)).astype(int), 0)
+    high = np.minimum(np.ceil(every.max(axis=0)).astype(int) + 1, (n_rows, n_columns))
     if (high > low).all():
         n_rows, n_columns = (int(n) for n in high - low)
-        box = _grid_inside(corners - low, n_rows, n_columns)
-        inside[low[0] : high[0], low[1] : high[1]] = box
+        box = _grid_inside([ring - low for ring in corners], n_rows, n_columns)
+        inside[:, low[0] : high[0], low[1] : high[1]] = box
     return inside
 
 
-def _grid_inside(corners: FloatArray, n_rows: int, n_columns: int) -> BoolArray:
-    """Return which whole coordinates (row, column) lie in a polygon (even-odd rule) or on its edge.
+def _grid_inside(corners: Sequence[FloatArray], n_rows: int, n_columns: int) -> BoolArray:
+    """Return which whole coordinates (row, column) lie in each of some polygons (even-odd rule) or
+    on its edge.
 
     What `skimage.measure.grid_points_in_poly` finds by a walk along all edges for every pixel, here
     from the few places where edges cross a column.
     """
-    ends = np.concatenate([corners, corners[:1]])
-    place, next_place = ends[:-1], ends[1:]
+    place = np.concatenate(corners)
+    next_place = np.concatenate([part for ring in corners for part in (ring[1:], ring[:1])])
     step = next_place - place
+    ring_of = np.repeat(np.arange(len(corners)), [len(ring) for ring in corners])
     columns = np.arange(n_columns)[:, None]
 
-    def crossed(beyond: BoolArray) -> tuple[npt.NDArray[np.intp], FloatArray]:
-        """Columns and rows at which edges lead from one side of a column to the other."""
-        column, edge = np.nonzero(beyond[:, 1:] != beyond[:, :-1])
+    def crossed(differs: BoolArray) -> tuple[IntArray, IntArray, FloatArray]:
+        """Rings, columns and rows at which edges lead from one side of a column to the other."""
+        column, edge = np.nonzero(differs)
         (row_0, column_0), (down, across) = place[edge].T, step[edge].T
-        return column, row_0 + (column - column_0) * down / across
+        return ring_of[edge], column, row_0 + (column - column_0) * down / across
 
-    def odd(column: npt.NDArray[np.intp], first: FloatArray) -> BoolArray:
+    def odd(ring: IntArray, column: IntArray, first: FloatArray) -> BoolArray:
         """Pixels that an odd number of crossings come before; ``first`` is the row after each."""
-        first_row = np.clip(first, 0, n_rows).astype(np.intp)
+        first_row = np.minimum(np.maximum(first, 0), n_rows).astype(np.intp)
         n_crossings = np.bincount(
-            first_row * n_columns + column, minlength=(n_rows + 1) * n_columns
-        ).reshape(-1, n_columns)
-        return np.asarray(np.cumsum(n_crossings[:-1], axis=0) % 2 == 1)
+            (ring * (n_rows + 1) + first_row) * n_columns + column,
+            minlength=len(corners) * (n_rows + 1) * n_columns,
+        ).reshape(len(corners), -1, n_columns)
+        is_odd = (n_crossings[:, :-1] & 1).astype(np.bool_)
+        return np.asarray(np.logical_xor.accumulate(is_odd, axis=1))
 
-    column, at = crossed(ends[:, 1] > columns)
-    inside = odd(column, np.ceil(at))
-    nearest = np.rint(corners)
-    exact = np.abs(corners - nearest) < SAME_PIXEL
+    ring, column, at = crossed((place[:, 1] > columns) != (next_place[:, 1] > columns))
+    inside = odd(ring, column, np.ceil(at))
+    nearest = np.rint(place)
+    exact = np.abs(place - nearest) < SAME_PIXEL
     if (
         exact.any() or (at == np.rint(at)).any()
     ):  # edges through pixels: they count from either side
-        column, at = crossed(ends[:, 1] < columns)
-        inside |= odd(column, np.floor(at) + 1)
-        row, column = nearest[exact.all(axis=1)].astype(np.intp).T
+        ring, column, at = crossed((place[:, 1] < columns) != (next_place[:, 1] < columns))
+        inside |= odd(ring, column, np.floor(at) + 1)
+        on_pixel = exact.all(axis=1)
+        row, column = nearest[on_pixel].astype(np.intp).T
         there = (row >= 0) & (row < n_rows) & (column >= 0) & (column < n_columns)
-        inside[row[there], column[there]] = True
+        inside[ring_of[on_pixel][there], row[there], column[there]] = True
     return inside
 
 
@@ -348,13 +374,15 @@ def in_slice_plane(points_mm: npt.ArrayLike, affine: npt.ArrayLike) -> FloatArra
 
 
 def eroded(mask: BoolArray, pixels: int) -> BoolArray:
-    """Return a mask without its outermost ``pixels`` layers (4-connected)."""
-    from scipy.ndimage import binary_erosion
-
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if pixels == 0 or len(rows) == 0:
-        return mask
-    box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    inner = np.zeros_like(mask)
-    inner[box] = binary_erosion(mask[box], iterations=pixels)  # beyond the box there is nothing
+    """Return masks, last axes rows and columns, without their outermost ``pixels`` layers
+    (4-connected)."""
+    inner = mask
+    for _ in range(pixels):
+        core = np.zeros_like(inner)
+        core[..., 1:-1, 1:-1] = (
+            inner[..., 1:-1, 1:-1]
+            & inner[..., :-2, 1:-1] & inner[..., 2:, 1:-1]
+            & inner[..., 1:-1, :-2] & inner[..., 1:-1, 2:]
+        )  # fmt: skip
+        inner = core
     return inner

@@ -75,11 +75,13 @@ def cautions(measurements: Sequence[Measurement], volume: Volume) -> Iterator[Ca
     for measurement in measurements:
         if measurement.name not in SPACES:
             continue
+        shown = [(value, _slice_index(value, volume)) for value in measurement.per_slice]
         for number, end in enumerate(ENDS):
             places = [
                 f"{value.slice_position_mm:.1f} mm"
-                for value in measurement.per_slice
-                if lies_in_marrow_or_fat(value, number, volume)
+                for value, index in shown
+                if index is not None
+                and _is_marrow_or_fat(_place(volume, index, value.points_mm[number]))
             ]
             if places:
                 yield Caution(
@@ -96,16 +98,18 @@ def lies_in_marrow_or_fat(value: SliceValue, number: int, volume: Volume) -> boo
     """Return whether one end (0 ischial, 1 femoral) of a space has only bright tissue around it;
     False where the picture does not tell, or does not show the slice."""
     index = _slice_index(value, volume)
-    if index is None:
+    return index is not None and _is_marrow_or_fat(_place(volume, index, value.points_mm[number]))
+
+
+def _is_marrow_or_fat(place: "_Place") -> bool:
+    """Return whether a place has only bright tissue around it."""
+    near = np.sort(place.within(_reach_mm(place.pixel_mm)))
+    if near.size == 0 or np.isnan(near[-1]):
         return False
-    point = value.points_mm[number]
-    near = _pixels_around(volume, index, point, reach_mm(volume))
-    if near.size == 0:
-        return False
-    darkest, middle = float(near.min()), float(np.median(near))
+    darkest, middle = float(near[0]), float(near[(len(near) - 1) // 2 : len(near) // 2 + 1].mean())
     if not darkest > NOTCH * middle:  # cortex or tendon is there, as mostly: levels cost more
         return False
-    levels = tissue_levels(_pixels_around(volume, index, point, AROUND_MM))
+    levels = tissue_levels(place.within(AROUND_MM))
     if levels is None:
         return False
     return darkest > DARK * levels.muscle and middle > BRIGHT * levels.muscle
@@ -126,7 +130,11 @@ def tissue_levels(pixels: Pixels) -> Levels | None:
 
 def reach_mm(volume: Volume) -> float:
     """Return how far from an end the picture is looked at, mm."""
-    return max(REACH_MM, REACH_PIXELS * float(_pixel_mm(volume).max()))
+    return _reach_mm(_pixel_mm(volume))
+
+
+def _reach_mm(pixel_mm: tuple[float, float]) -> float:
+    return max(REACH_MM, REACH_PIXELS * max(pixel_mm))
 
 
 def _slice_index(value: SliceValue, volume: Volume) -> int | None:
@@ -140,26 +148,38 @@ def _slice_index(value: SliceValue, volume: Volume) -> int | None:
     return nearest if off_mm[nearest] < abs(step_mm) / 2 else None
 
 
-def _pixels_around(volume: Volume, index: int, point: Point, radius_mm: float) -> Pixels:
-    """Return the pixels of a slice within a radius of a point."""
-    _, row, column = geometry.patient_to_voxel(
-        volume.affine, geometry.in_slice_plane(point, volume.affine)
-    )
-    height, width = (float(mm) for mm in _pixel_mm(volume))
-    picture = volume.voxels[index]
-    n_rows, n_columns = int(radius_mm / height) + 1, int(radius_mm / width) + 1
-    top, left = max(0, round(row) - n_rows), max(0, round(column) - n_columns)
-    bottom, right = max(0, round(row) + n_rows + 1), max(0, round(column) + n_columns + 1)
-    box = picture[top:bottom, left:right]
-    down = (np.arange(box.shape[0]) + top - row) * height
-    across = (np.arange(box.shape[1]) + left - column) * width
-    distance_mm = np.hypot(down[:, None], across[None])
-    return np.asarray(box[distance_mm <= radius_mm])
+class _Place(NamedTuple):
+    """A point on a slice: row and column with fractions."""
+
+    picture: Pixels
+    row: float
+    column: float
+    pixel_mm: tuple[float, float]
+
+    def within(self, radius_mm: float) -> Pixels:
+        """Return the pixels of the slice within a radius of the point."""
+        height, width = self.pixel_mm
+        n_rows, n_columns = int(radius_mm / height) + 1, int(radius_mm / width) + 1
+        row, column = round(self.row), round(self.column)
+        top, left = max(0, row - n_rows), max(0, column - n_columns)
+        bottom, right = max(0, row + n_rows + 1), max(0, column + n_columns + 1)
+        box = self.picture[top:bottom, left:right]
+        down = (np.arange(box.shape[0]) + top - self.row) * height
+        across = (np.arange(box.shape[1]) + left - self.column) * width
+        distance_mm = np.hypot(down[:, None], across[None])
+        return np.asarray(box[distance_mm <= radius_mm])
 
 
-def _pixel_mm(volume: Volume) -> geometry.FloatArray:
-    """Return the distance between rows and between columns, mm, shape (2,)."""
-    return np.asarray(np.linalg.norm(volume.affine[:3, 1:3], axis=0))
+def _place(volume: Volume, index: int, point: Point) -> _Place:
+    in_plane = geometry.in_slice_plane(point, volume.affine)
+    _, row, column = geometry.patient_to_voxel(volume.affine, in_plane).tolist()
+    return _Place(volume.voxels[index], row, column, _pixel_mm(volume))
+
+
+def _pixel_mm(volume: Volume) -> tuple[float, float]:
+    """Return the distance between rows and between columns, mm."""
+    height, width = np.linalg.norm(volume.affine[:3, 1:3], axis=0).tolist()
+    return height, width
 
 
 def _otsu(pixels: Pixels) -> float:

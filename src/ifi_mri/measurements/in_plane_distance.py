@@ -6,6 +6,7 @@ lie on one slice: joining ends 6 mm apart across the slices adds 1.2 mm to a gap
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Final, NamedTuple
 
@@ -182,23 +183,36 @@ def gaps_by_slice(
 ) -> list[Gap]:
     """Return the smallest gap of every slice that shows both ends, from foot to head of the
     stack."""
+    ends = SpaceEnds(near, tuple(far))
     near_marks = hip.marked(near)
     far_marks = [mark for name in far for mark in hip.marked(name)]
     if not near_marks:
         raise Unmeasurable(f"no {near} landmark")
     if not far_marks:
         raise Unmeasurable(f"no {' or '.join(far)} landmark")
+    return list(_gaps(tuple(near_marks), tuple(far_marks), series, hip.refined, ends))
+
+
+@lru_cache(maxsize=4)  # the space itself, and what is measured at its level, ask for them
+def _gaps(
+    near_marks: tuple[Landmark, ...],
+    far_marks: tuple[Landmark, ...],
+    series: Series,
+    refined: tuple[RefinedGap, ...],
+    ends: SpaceEnds,
+) -> tuple[Gap, ...]:
     near_on, far_on = by_slice(near_marks, series), by_slice(far_marks, series)
     pairs = _pairs(near_on, far_on)
     if not pairs:
         raise Unmeasurable(
-            f"{near} is marked on {slices_in_words(near_on, series)}, {' or '.join(far)} on "
-            f"{slices_in_words(far_on, series)}: both ends must lie on one slice"
+            f"{ends.near} is marked on {slices_in_words(near_on, series)}, "
+            f"{' or '.join(ends.far)} on {slices_in_words(far_on, series)}: both ends must lie on "
+            f"one slice"
         )
-    return [
-        _smallest_gap(hip, series, index, list(on_slice))
+    return tuple(
+        _smallest_gap(refined, series, index, list(on_slice))
         for index, on_slice in groupby(_apart(pairs, series), key=lambda pair: pair.slice_index)
-    ]
+    )
 
 
 def marked_gaps(hip: Hip, ends: SpaceEnds, within_mm: float) -> tuple[MarkedGap, ...]:
@@ -259,10 +273,12 @@ def slice_position_mm(series: Series, index: int) -> float:
     )
 
 
-def _smallest_gap(hip: Hip, series: Series, index: int, pairs: Sequence[_Pair]) -> Gap:
+def _smallest_gap(
+    refined: Iterable[RefinedGap], series: Series, index: int, pairs: Sequence[_Pair]
+) -> Gap:
     """Return the smallest gap of a slice: between the edges that the picture shows where they were
     looked for, else as marked."""
-    found = [_value_between(pair, hip.refined, series) for pair in pairs]
+    found = [_value_between(pair, refined, series) for pair in pairs]
     k = min(range(len(found)), key=lambda k: found[k][0])
     value_mm, ends = found[k]
     instance = series.instances[index]

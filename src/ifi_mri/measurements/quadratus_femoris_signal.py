@@ -33,6 +33,7 @@ from ifi_mri.signal import (
     muscle_signal,
 )
 from ifi_mri.signal.details import Details, how_it_was_read, what_was_found
+from ifi_mri.signal.estimates import median
 from ifi_mri.vocabulary import LandmarkName, MeasurementName, Role
 
 NAMES = (
@@ -135,7 +136,7 @@ def _quantities(found: MuscleSignal, settings: SignalSettings) -> tuple[Quantity
             + shaded,
             read,
             tuple(
-                float(np.median(found.relative.ratio[k][found.muscle.inner[k]]))
+                median(found.relative.ratio[k][found.muscle.inner[k]])
                 for k in found.relative.levels
             ),
         ),
@@ -174,7 +175,7 @@ def _quantities(found: MuscleSignal, settings: SignalSettings) -> tuple[Quantity
 
 def _share_on(found: MuscleSignal, k: int) -> float:
     """Return the raised share of the muscle on one slice."""
-    return float(found.oedema.share[k].sum()) / int(found.muscle.whole[k].sum())
+    return float(found.oedema.share[k].sum()) / int(np.count_nonzero(found.muscle.whole[k]))
 
 
 def _slices(
@@ -184,7 +185,11 @@ def _slices(
     picture."""
     slices = tuple(found.relative.levels)
     raised = [
-        (_share_on(found, k), int(found.oedema.above[k].sum()), int(found.muscle.inner[k].sum()))
+        (
+            _share_on(found, k),
+            int(np.count_nonzero(found.oedema.above[k])),
+            int(np.count_nonzero(found.muscle.inner[k])),
+        )
         for k in slices
     ]
     shown = max(range(len(slices)), key=lambda place: raised[place])
@@ -205,9 +210,9 @@ def _slice_value(
         instance_number=instance.number,
         details=(
             ("reference_level", level),
-            ("n_pixels", int(found.muscle.inner[k].sum())),
-            ("n_reference_pixels", int(found.reference.inner[k].sum())),
-            ("n_above", int(found.oedema.above[k].sum())),
+            ("n_pixels", int(np.count_nonzero(found.muscle.inner[k]))),
+            ("n_reference_pixels", int(np.count_nonzero(found.reference.inner[k]))),
+            ("n_above", int(np.count_nonzero(found.oedema.above[k]))),
             ("erosion_pixels", settings.erosion_pixels),
         ),
     )

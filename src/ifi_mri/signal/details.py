@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
+import numpy as np
+
 from ifi_mri.config import SignalSettings
 from ifi_mri.signal.estimates import Estimate
 from ifi_mri.signal.field import Polynomial
@@ -30,7 +32,7 @@ def how_it_was_read(found: MuscleSignal, settings: SignalSettings) -> Details:
     return _known(
         [
             ("n_pixels", found.oedema.n_voxels),
-            ("n_reference_pixels", int(found.reference.inner.sum())),
+            ("n_reference_pixels", int(np.count_nonzero(found.reference.inner))),
             ("erosion_pixels", settings.erosion_pixels),
             ("plain_ratio", found.plain_ratio),
             ("shading_applied", _yes(shading.is_applied)),
@@ -57,7 +59,7 @@ def what_was_found(found: MuscleSignal, settings: SignalSettings) -> Details:
     return _known(
         [
             ("n_pixels", oedema.n_voxels),
-            ("n_reference_pixels", int(found.reference.inner.sum())),
+            ("n_reference_pixels", int(np.count_nonzero(found.reference.inner))),
             ("erosion_pixels", settings.erosion_pixels),
             ("threshold_sd", settings.threshold_sd),
             ("threshold_ratio", oedema.yardstick.threshold),

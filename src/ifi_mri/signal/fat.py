@@ -43,7 +43,7 @@ from ifi_mri.signal.regions import (
 from ifi_mri.signal.relative import RelativeSignal, relative_signal
 from ifi_mri.signal.settings import FatSettings, MuscleSignalSettings
 from ifi_mri.signal.shading import Shading, fit_shading
-from ifi_mri.signal.tissues import Tissues, throughout, tissues
+from ifi_mri.signal.tissues import Tissues, tissues
 
 #: Fat must be brighter than muscle by this much for a calibration: on T1 it is 2 to 4 times.
 LEAST_CONTRAST: Final = 1.5
@@ -149,7 +149,7 @@ def fat_fraction_t1(
         muscle.whole,
         normal.inner,
         settings.shading,
-        is_muscle=tissues(anatomy, reference, radius_mm, settings.regions).is_muscle,
+        shown=tissues(anatomy, reference, radius_mm, settings.regions).muscle,
         also=pure.whole,
     )
     relative = relative_signal(image, normal, slices, shading, settings.noise)
@@ -390,4 +390,4 @@ def _fat_shown(
         slices, np.arange(0, n_rows, steps[0]), np.arange(0, n_columns, steps[1]), indexing="ij"
     )
     index = np.stack(lattice, axis=-1).reshape(-1, 3)
-    return tuple(index[throughout(shown.is_fat, image.affine, index, (0.5, 0.5))].T)
+    return tuple(index[shown.fat.throughout(image.affine, index, (0.5, 0.5))].T)

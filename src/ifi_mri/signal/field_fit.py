@@ -26,9 +26,12 @@ PATCH_MM: Final = 20.0
 #: Rounds of re-weighting; the weights settle in about five.
 ROUNDS: Final = 8
 
-#: Change of a log signal below which a further round is not made: a thousandth of a per cent, where
-#: noise leaves some tenths.
-CONVERGED: Final = 1e-5
+#: Rounds in which the spread of the residuals is taken anew; it settles in two.
+SPREAD_ROUNDS: Final = 2
+
+#: Change of a log signal below which a further round is not made: a hundredth of a per cent, where
+#: noise leaves some tenths.  The next change would be a fifth of it.
+CONVERGED: Final = 1e-4
 
 #: Least spread of log signal that residuals are weighed by, for perfect synthetic images.
 LEAST_SPREAD: Final = 1e-3
@@ -55,35 +58,49 @@ class Blocks(NamedTuple):
 def patches_of(u: FloatArray, v: FloatArray, scale_mm: float) -> IntArray:
     """Return which patch, `PATCH_MM` wide, each place lies in, counted from 0 without gaps."""
     column, row = (np.floor(place * (scale_mm / PATCH_MM)).astype(np.intp) for place in (u, v))
-    _, patch_of = np.unique(column * 2**16 + row, return_inverse=True)  # rows lie nearer than that
-    return np.asarray(patch_of)
+    if not len(row):
+        return row
+    row -= row.min()
+    number = (column - column.min()) * (row.max() + 1) + row
+    there = np.bincount(number) > 0
+    return np.asarray(np.cumsum(there)[number] - 1)
 
 
 class Fit(NamedTuple):
-    """Polynomial of log signal, with its block of the inverse normal matrix and its covariance."""
+    """Polynomial of log signal, with its block of the inverse normal matrix and its covariance, and
+    the levels of the slices."""
 
     order: int
+    levels: FloatArray
     polynomial: FloatArray
     inverse: FloatArray
     covariance: FloatArray
     n_blocks: int
 
 
-def robust_fit(blocks: Blocks, order: int, settings: ShadingSettings) -> Fit | None:
+def robust_fit(
+    blocks: Blocks, order: int, settings: ShadingSettings, lower: Fit | None = None
+) -> Fit | None:
     """Return the robust fit, or None where there are too few blocks.
 
-    In every round blocks further from the present field than the gate do not count.
+    In every round blocks further from the present field than the gate do not count.  The first
+    field is that of a ``lower`` order, or none.
     """
     terms = terms_of(blocks.u, blocks.v, order)
     n_slices, n_terms = len(blocks.levels), terms.shape[1]
     design = np.concatenate([np.eye(n_slices)[blocks.slice_of], terms], axis=1)
-    solution = np.concatenate([blocks.levels, np.zeros(n_terms)])
+    solution = np.zeros(n_slices + n_terms)
+    solution[:n_slices] = blocks.levels
+    if lower is not None:
+        known = np.concatenate([lower.levels, lower.polynomial])
+        solution[: len(known)] = known
     residual = blocks.log_signal - design @ solution
-    for _ in range(ROUNDS):
+    for k in range(ROUNDS):
         inside = np.abs(residual) < math.log(settings.gate)
-        if inside.sum() < BLOCKS_PER_UNKNOWN * (n_slices + n_terms):
+        if np.count_nonzero(inside) < BLOCKS_PER_UNKNOWN * (n_slices + n_terms):
             return None
-        spread = max(robust_spread(residual[inside]), LEAST_SPREAD)
+        if k < SPREAD_ROUNDS:
+            spread = max(robust_spread(residual[inside]), LEAST_SPREAD)
         weights = np.square(np.maximum(1 - np.square(residual / (TUKEY_CUT * spread)), 0)) * inside
         weighted = weights[:, None] * design
         inverse = _inverse(design.T @ weighted)
@@ -95,10 +112,11 @@ def robust_fit(blocks: Blocks, order: int, settings: ShadingSettings) -> Fit | N
     of_terms = np.s_[n_slices:, n_slices:]
     return Fit(
         order,
+        solution[:n_slices],
         solution[n_slices:],
         inverse[of_terms],
         covariance[of_terms],
-        int((weights > 0).sum()),
+        int(np.count_nonzero(weights)),
     )
 
 

@@ -13,10 +13,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from ifi_mri.signal.estimates import BoolArray, FloatArray, robust_spread
 from ifi_mri.signal.regions import box_around
+from ifi_mri.signal.smoothing import smoothed
 
 #: Distance in mm between the voxels whose difference is taken: beyond the blur of interpolated
 #: matrices (evidence document, section 8: up to 1.7 mm pixels shown at 0.5 mm).
@@ -79,9 +79,10 @@ def smoothed_inside(
     if sd_mm == 0 or not mask.any():
         return inside
     box = box_around(mask, 0.0, pixel_mm)
-    sd_pixels = (0.0, 0.0, sd_mm / pixel_mm[0], sd_mm / pixel_mm[1])
-    weights, sums = ndimage.gaussian_filter(
-        np.stack([mask[box], inside[box]]), sd_pixels, truncate=3.0, mode="constant"
+    sd_pixels = (sd_mm / pixel_mm[0], sd_mm / pixel_mm[1])
+    here = mask[box]
+    weights, sums = smoothed(
+        np.stack([here, inside[box]]), sd_pixels, truncate=3.0, mode="constant"
     )
-    inside[box] = np.where(mask[box], sums / np.where(mask[box], weights, 1.0), 0.0)
+    inside[box] = np.where(here, sums / np.where(here, weights, 1.0), 0.0)
     return inside

@@ -30,7 +30,14 @@ from ifi_mri.signal.estimates import (
     wilson_interval_95,
     without_chance,
 )
-from ifi_mri.signal.raised import Raised, Yardstick, raised_regions, share_of, yardstick
+from ifi_mri.signal.raised import (
+    DEAD_ZONE_SD,
+    Raised,
+    Yardstick,
+    raised_regions,
+    share_of,
+    yardstick,
+)
 from ifi_mri.signal.regions import Box, CutOut, Region, box_around, slice_weights_mm
 from ifi_mri.signal.relative import RelativeSignal, floor_free
 from ifi_mri.signal.rim import BLUR_PIXELS, blurred, covered
@@ -43,9 +50,9 @@ CAVALIERI: Final = 1 / 12
 #: Voxels more than half raised make up a connected region.
 HALF: Final = 0.5
 
-#: Voxels inside a raised region from which on its signal is read there alone, and the least share
-#: of those and their neighbours.
-ENOUGH_VOXELS: Final = 30
+#: Voxels inside a raised region from which on its signal is read there alone, and the least part of
+#: its full signal that those and their neighbours have.
+ENOUGH_VOXELS: Final = 15
 NEARLY_FULL: Final = 0.9
 
 #: Part of what is above the reference that giving back the blur leaves uncertain where there is
@@ -154,7 +161,7 @@ def measure_oedema(
         volume_ml=extent.times(sizes.muscle_ml),
         largest=largest,
         height_mm=height_mm,
-        ratio=_raised_ratio(raised, relative, muscle, image.pixel_mm, noise_settings),
+        ratio=_raised_ratio(raised, relative, muscle, sizes.cover, image.pixel_mm, noise_settings),
         muscle_ml=sizes.muscle_ml,
         n_voxels=n_voxels,
         n_above=n_above,
@@ -230,7 +237,11 @@ def _scattered(
     measure: Yardstick,
 ) -> Estimate:
     """Return the share of the muscle that is voxels above threshold away from raised regions, less
-    what chance puts there."""
+    what chance puts there.
+
+    What may as well be chance counts for nothing: its difference, never below 0, would on average
+    add to every muscle.  It stays in the interval.
+    """
     elsewhere = muscle.inner & (raised.plateau == 0)
     n = int(elsewhere.sum())
     if n == 0:
@@ -239,7 +250,8 @@ def _scattered(
     value, low, high = (
         without_chance(x, measure.chance) for x in (seen.value, seen.low, seen.high)
     )
-    return Estimate(value, seen.sd, low, high).times(n / int(muscle.inner.sum()))
+    certain = value if low > 0 else 0.0
+    return Estimate(certain, seen.sd, low, high).times(n / int(muscle.inner.sum()))
 
 
 def _largest(
@@ -259,8 +271,8 @@ def _largest(
             Estimate(0.0, extent.sd, 0.0, extent.high),
             Estimate(0.0, image.slice_spacing_mm / math.sqrt(12), 0.0, image.slice_spacing_mm),
         )
-    group_sizes = ndimage.sum_labels(sizes.weights * full, groups, np.arange(1, n_groups + 1))
-    group = groups == int(np.argmax(group_sizes)) + 1
+    group_sizes = np.bincount(groups.ravel(), (sizes.weights * full).ravel())
+    group = groups == int(np.argmax(group_sizes[1:])) + 1
     fringe = ndimage.maximum_filter(group, size=3) & (full <= HALF)
     part = np.where(group | fringe, full, 0.0)
     areas = (sizes.weights * part).sum(axis=(1, 2))
@@ -280,28 +292,50 @@ def _raised_ratio(
     raised: Raised,
     relative: RelativeSignal,
     muscle: Region,
+    cover: FloatArray,
     pixel_mm: tuple[float, float],
     settings: NoiseSettings,
 ) -> Estimate | None:
     """Return the median ratio of the voxels that are wholly raised, or None where none is.
 
-    Those whose neighbours in the plane are so, too, are taken where there are enough.  What blur
-    took from each is given back, by how much of it is left of the region itself: the recovery
-    coefficient of emission tomography (Hoffman et al., J Comput Assist Tomogr 1979;3:299).
+    What blur mixed with each is taken out: the surroundings of the muscle (`ifi_mri.signal.rim`),
+    and normal muscle beside the region by how much of the muscle's part in a voxel is left of the
+    region itself, the recovery coefficient of emission tomography (Hoffman et al., J Comput Assist
+    Tomogr 1979;3:299).
+
+    Its variance is the sum of three: of the median, for as many voxels as are independent - raised
+    muscle has more texture over noise than normal muscle, so that its own correlation counts where
+    it is longer; of the reference level, which scales the ratio; and of the blur, whose recovery r
+    may be off by half of 1 - r.
     """
-    deep = muscle.inner & (ndimage.minimum_filter(raised.share, size=(1, 3, 3)) >= NEARLY_FULL)
-    chosen = deep if int(deep.sum()) >= ENOUGH_VOXELS else muscle.inner & (raised.share >= 1)
+    chosen = _wholly_raised(raised, muscle)
     if not chosen.any():
         return None
     blur = min(BLUR_PIXELS, OF_NOISE * relative.correlation.blur_pixels)
-    recovery = blurred((raised.share > HALF).astype(np.float64), blur)[chosen]
-    recovery = np.maximum(recovery, HALF)
-    values = 1 + (relative.ratio[chosen] - 1) / recovery
+    region, whole = (blurred(part, blur)[chosen] for part in ((raised.share > HALF) * cover, cover))
+    recovery = np.maximum(region / whole, HALF)
+    values = 1 + (raised.alone[chosen] - 1) / recovery
     value = floor_free(median(values), relative.noise, settings)
-    own = spatial_correlation(  # raised muscle has more texture over noise than normal muscle
+    own = spatial_correlation(
         np.where(chosen, relative.ratio - value, 0.0), chosen, pixel_mm, settings.correlation_mm
     )
     n_effective = min(part.effective_number(len(values)) for part in (own, relative.correlation))
     of_blur = (value - 1) * math.hypot((1 - median(recovery)) / 2, LEFT_BY_BLUR)
     sd = math.hypot(median_sd(values, n_effective), value * relative.level_sd, of_blur)
     return normal_estimate(value, sd, at_least=0.0)
+
+
+def _wholly_raised(raised: Raised, muscle: Region) -> BoolArray:
+    """Return the read voxels that show the region's full signal but for noise, those whose
+    neighbours in the plane nearly do, too, where there are enough.
+
+    Noise is allowed for on the low side: of a faint region the brighter voxels alone would have a
+    median that is too high.
+    """
+    at_best = raised.excess + DEAD_ZONE_SD * raised.spread
+    inside = raised.share > HALF
+    nearly = inside & ((at_best >= NEARLY_FULL * raised.plateau) | ~muscle.inner)
+    deep = muscle.inner & ndimage.minimum_filter(nearly, size=(1, 3, 3))
+    if int(deep.sum()) >= ENOUGH_VOXELS:
+        return np.asarray(deep)
+    return muscle.inner & inside & (at_best >= raised.plateau)

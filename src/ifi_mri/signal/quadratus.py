@@ -21,7 +21,7 @@ from ifi_mri.signal.regions import (
     NotAssessable,
     Region,
     common_slices,
-    cut_out,
+    cut_outs,
     moved,
     region,
     vertices_mm,
@@ -124,19 +124,19 @@ def muscle_signal(
         moved_mm = shift.vector_mm
         quadratus, reference, fat = (moved(part, moved_mm) for part in (quadratus, reference, fat))
     points = vertices_mm((*quadratus, *reference, *fat))
-    image = cut_out(fluid, points, MARGIN_MM)
+    image, around = cut_outs(fluid, points, (MARGIN_MM, settings.shading.radius_mm))
     muscle = region("quadratus_femoris", quadratus, image, settings.regions)
     normal = region("reference_muscle", reference, image, settings.regions)
     slices = common_slices(muscle, normal, settings.regions)
     muscle, normal = muscle.on(slices), normal.on(slices)
     _refuse_no_numbers(image, muscle, normal)
     shading = fit_shading(
-        cut_out(fluid, points, settings.shading.radius_mm),
+        around,
         image,
         muscle.whole,
         normal.inner,
         settings.shading,
-        is_muscle=shown.is_muscle if shown else None,
+        shown=shown.muscle if shown else None,
     )
     relative = relative_signal(image, normal, slices, shading, settings.noise)
     ratio = median_ratio(relative, muscle, image.pixel_mm, settings.noise)

@@ -14,6 +14,7 @@ are continued to them, so that a share of the muscle is a share of the whole mus
 once their surroundings are taken out (`ifi_mri.signal.rim`) says how far a region goes on.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -21,12 +22,13 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import ndtr
 
-from ifi_mri.signal.estimates import BoolArray, FloatArray, robust_spread
+from ifi_mri.signal.estimates import BoolArray, FloatArray, quantile, robust_spread
 from ifi_mri.signal.noise import smoothed_inside
 from ifi_mri.signal.regions import Region, box_around
 from ifi_mri.signal.relative import RelativeSignal
 from ifi_mri.signal.rim import Rim, muscle_alone
 from ifi_mri.signal.settings import OedemaSettings
+from ifi_mri.signal.smoothing import smoothed
 
 #: Voxels whose excess lies below the largest near by by less than this many spreads of noise carry
 #: the region's full signal; by at least and at most these shares of it.
@@ -53,7 +55,6 @@ HALF_AT_LEAST_SD: Final = 3.0
 #: A tail share of the reference above this is contamination (vessels), not chance.
 MOST_CHANCE: Final = 0.01
 
-
 #: A region must start above what this share of the smoothed reference reaches: normal muscle has
 #: vessels and fascia, and says itself how bright they are.  A vessel caught in the reference may
 #: raise the start by this factor at most.
@@ -62,9 +63,6 @@ MOST_SEED: Final = 2.0
 
 #: How far a share that is continued over the edge of what is read may be off, one pixel further.
 CONTINUED_SD: Final = 0.3
-
-#: Stretch of the share that a rim pixel's own signal says, as `MOST_DEAD_ZONE`: it is not smoothed.
-RIM_DEAD_ZONE: Final = 0.2
 
 #: A rim pixel belongs to a region of which a read pixel holds at least this share, this near by.
 RIM_SHARE: Final = 0.1
@@ -132,7 +130,7 @@ def yardstick(
         smooth = smoothed_inside(excess, inner, smoothing_mm, pixel_mm)[inner]
         spread = robust_spread(smooth)
         seed = max(settings.seed_sd * spread, settings.min_excess)
-        of_normal = min(float(np.quantile(smooth, NORMAL_SHARE)), MOST_SEED * seed)
+        of_normal = min(quantile(smooth, NORMAL_SHARE), MOST_SEED * seed)
         scales.append(Scale(smoothing_mm, max(seed, of_normal), spread + relative.level_sd))
     return Yardstick(threshold, max(tail, min(seen, MOST_CHANCE)), tuple(scales))
 
@@ -151,12 +149,15 @@ class Raised:
         Full excess of the region near a voxel; 0 far from any.
     spread : ndarray
         Noise of ``excess``.
+    alone : ndarray
+        Ratio, not smoothed, with what spills in from around the muscle taken out.
     """
 
     share: FloatArray
     excess: FloatArray
     plateau: FloatArray
     spread: FloatArray
+    alone: FloatArray
 
 
 def raised_regions(
@@ -184,19 +185,22 @@ def raised_regions(
     """
     if relative.ratio[muscle.inner].max() - 1 <= min(scale.seed for scale in measure.scales):
         none = np.zeros_like(relative.ratio)  # no average of pixels is above the largest of them
-        return Raised(none, relative.ratio - 1, none, none)
+        return Raised(none, relative.ratio - 1, none, none, relative.ratio)
     alone = muscle_alone(relative.ratio, cover)
     excess = np.minimum(alone.ratio, relative.ratio) - 1
+    blur = relative.correlation.blur_pixels
     raised, *finer = (
-        _at_scale(excess, muscle, pixel_mm, scale, settings.plateau_mm) for scale in measure.scales
+        Raised(*_at_scale(excess, muscle, pixel_mm, scale, blur, settings), alone.ratio)
+        for scale in measure.scales
     )
     for better in finer:
         stands_out = better.plateau >= 2 * HALF_AT_LEAST_SD * better.spread
-        raised = Raised(
-            *(
-                np.where(stands_out, getattr(better, name), getattr(raised, name))
+        raised = replace(
+            raised,
+            **{
+                name: np.where(stands_out, getattr(better, name), getattr(raised, name))
                 for name in ("share", "excess", "plateau", "spread")
-            )
+            },
         )
     return replace(
         raised, share=_to_the_rim(raised, alone, relative.spread, muscle, cover > 0, pixel_mm)
@@ -208,17 +212,61 @@ def _at_scale(
     muscle: Region,
     pixel_mm: tuple[float, float],
     scale: Scale,
-    plateau_mm: float,
-) -> Raised:
-    """Return the regions seen at one degree of smoothing, on read voxels."""
+    blur_pixels: float,
+    settings: OedemaSettings,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return share, excess, plateau and spread as seen at one degree of smoothing, on read voxels.
+
+    A region starts further up where there is more noise than inside the muscle.
+    """
     excess = smoothed_inside(excess, muscle.inner, scale.smoothing_mm, pixel_mm)
     seed = excess > scale.seed
     none, spread = np.zeros_like(excess), np.full_like(excess, scale.spread)
+    if seed.any():
+        more = noise_at_edges(muscle.inner, scale.smoothing_mm, blur_pixels, pixel_mm) - 1
+        seed &= excess > scale.seed + settings.seed_sd * scale.spread * more
     if not seed.any():
-        return Raised(none, excess, none, spread)
-    plateau = _plateau(excess, seed, scale.spread, pixel_mm, plateau_mm, muscle.slices)
+        return none, excess, none, spread
+    plateau = _plateau(excess, seed, scale.spread, pixel_mm, settings.plateau_mm, muscle.slices)
     share = np.where(muscle.inner, share_of(excess, plateau, spread), 0.0)
-    return Raised(np.where(_held_together(share, seed), share, 0.0), excess, plateau, spread)
+    return np.where(_held_together(share, seed), share, 0.0), excess, plateau, spread
+
+
+def noise_at_edges(
+    inner: BoolArray, smoothing_mm: float, blur_pixels: float, pixel_mm: tuple[float, float]
+) -> FloatArray:
+    """Return the noise of smoothed signal over what it is far inside the muscle, at least 1.
+
+    At the edge of what is read fewer voxels are averaged.  With Gaussian weights w of standard
+    deviation s inside the mask m and white noise, the variance of the average is
+    sum(w^2 m) / sum(w m)^2, in which w^2 is a Gaussian of s / sqrt(2).  Of noise that a blur b
+    correlates, smoothing averages less wherever it is; s^2 / (s^2 + b^2) of the logarithm remains
+    (within 0.1 of simulated noise on edges, corners and strips of two pixels).
+
+    Parameters
+    ----------
+    inner : ndarray of bool, shape (slices, rows, columns)
+    smoothing_mm : float
+        Standard deviation of the smoothing.
+    blur_pixels : float
+        Standard deviation of the Gaussian that correlates the noise.
+    pixel_mm : tuple of 2 floats
+
+    Returns
+    -------
+    ndarray of that shape; 1 outside the mask
+    """
+    down, right = (smoothing_mm / spacing for spacing in pixel_mm)
+    if smoothing_mm == 0:
+        return np.ones(inner.shape)
+    mask = inner.astype(np.float64)
+    first, second = (
+        smoothed(mask, (down / narrower, right / narrower), truncate=3.0, mode="constant")
+        for narrower in (1.0, math.sqrt(2))
+    )
+    left = down * right / (down * right + blur_pixels**2)
+    variance = np.where(inner, second / np.where(inner, first, 1.0) ** 2, 1.0)
+    return np.asarray(np.maximum(variance, 1.0) ** (left / 2))
 
 
 def _plateau(
@@ -239,11 +287,10 @@ def _plateau(
     reach = (1, *(2 * max(1, round(PEAK_REACH_MM / spacing)) + 1 for spacing in pixel_mm))
     peak = np.maximum(ndimage.maximum_filter(excess, size=reach), 1e-9)
     core = seed & (excess >= peak * (1 - np.clip(CORE_SD * spread / peak, *CORE_DEPTH)))
-    sd = (0.0, plateau_mm / pixel_mm[0], plateau_mm / pixel_mm[1])
+    sd = (plateau_mm / pixel_mm[0], plateau_mm / pixel_mm[1])
     counted = np.where(core, excess, 0.0)
     sums = [
-        ndimage.gaussian_filter(part, sd, truncate=2.0, mode="constant")
-        for part in (counted * excess, counted)
+        smoothed(part, sd, truncate=2.0, mode="constant") for part in (counted * excess, counted)
     ]
     plateau = _quotient(
         *(
@@ -300,7 +347,7 @@ def _to_the_rim(
     beside = ndimage.maximum_filter(raised.share, size=(1, side, side)) > RIM_SHARE
     rim = covered & ~muscle.inner & alone.is_told & (raised.plateau > 0) & beside
     full = raised.plateau[rim]
-    own = 0.5 + ((alone.ratio[rim] - 1) / full - 0.5) / (1 - 2 * RIM_DEAD_ZONE)
+    own = 0.5 + ((alone.ratio[rim] - 1) / full - 0.5) / (1 - 2 * MOST_DEAD_ZONE)
     trust = CONTINUED_SD**2 / (CONTINUED_SD**2 + (alone.sd(rim, spread) / full) ** 2)
     share[rim] += trust * (np.clip(own, 0, 1) - share[rim])
     return share

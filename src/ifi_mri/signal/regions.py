@@ -6,6 +6,7 @@ whose plane is nearest, at most half a slice away.  The outermost pixels are *wh
 *inner*: they share fat and are never read.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -63,6 +64,9 @@ class Region:
 
     def on(self, slices: Iterable[int]) -> "Region":
         """Return the region on some of its slices alone."""
+        slices = tuple(slices)
+        if set(slices) == set(self.slices):
+            return self
         kept = np.zeros(len(self.whole), dtype=np.bool_)
         kept[list(slices)] = True
         return Region(
@@ -127,8 +131,9 @@ class CutOut:
 def box_around(mask: BoolArray, margin_mm: float, pixel_mm: tuple[float, float]) -> Box:
     """Return the rows and columns that hold a mask and a margin around it, on all slices."""
     spans = []
-    for axis, other, spacing in ((1, 2, pixel_mm[0]), (2, 1, pixel_mm[1])):
-        there = np.flatnonzero(mask.any(axis=(0, other)))
+    anywhere = np.asarray(mask.any(axis=0))
+    for axis, other, spacing in ((1, 1, pixel_mm[0]), (2, 0, pixel_mm[1])):
+        there = np.flatnonzero(anywhere.any(axis=other))
         margin = math.ceil(margin_mm / spacing)
         low, high = (int(there[0]), int(there[-1])) if len(there) else (0, 0)
         spans.append(slice(max(0, low - margin), min(mask.shape[axis], high + margin + 1)))
@@ -145,24 +150,44 @@ def cut_out(
     NotAssessable
         None of the points lies on the volume's slices.
     """
+    return cut_outs(volume, points_mm, (margin_mm,), name)[0]
+
+
+def cut_outs(
+    volume: Volume,
+    points_mm: npt.ArrayLike,
+    margins_mm: Sequence[float],
+    name: str = "fluid-sensitive",
+) -> tuple[CutOut, ...]:
+    """Return what `cut_out` does for some margins, one by one, all on the same slices."""
     indices = geometry.patient_to_voxel(volume.affine, points_mm).reshape(-1, 3)
     indices[:, 0] = geometry.slice_coordinate(volume.affine, points_mm).ravel()
-    n_slices, n_rows, n_columns = volume.voxels.shape
-    on_slices = (indices[:, 0] >= -0.5) & (indices[:, 0] <= n_slices - 0.5)
+    on_slices = (indices[:, 0] >= -0.5) & (indices[:, 0] <= len(volume.voxels) - 0.5)
     if not on_slices.any():
         raise NotAssessable(f"the outlines lie beyond the slices of the {name} series")
     indices = indices[on_slices]
-    margin = margin_mm / np.linalg.norm(volume.affine[:3, 1:3], axis=0)
-    beyond = np.array([0.0, *margin])
-    low = np.floor(indices.min(axis=0) - beyond + np.array([0.5, 0, 0])).astype(int)
-    high = np.ceil(indices.max(axis=0) + beyond + np.array([0.5, 1, 1])).astype(int)
-    low = np.clip(low, 0, [n_slices - 1, n_rows - 1, n_columns - 1])
-    high = np.clip(high, low + 1, [n_slices, n_rows, n_columns])
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    low, high = indices.min(axis=0).tolist(), indices.max(axis=0).tolist()
+    row_mm, column_mm = np.linalg.norm(volume.affine[:3, 1:3], axis=0).tolist()
+    return tuple(
+        _part(volume, low, high, (margin_mm / row_mm, margin_mm / column_mm), name)
+        for margin_mm in margins_mm
+    )
+
+
+def _part(
+    volume: Volume, low: list[float], high: list[float], margin: tuple[float, float], name: str
+) -> CutOut:
+    """Return the nearest slices, and the rows and columns with so many around, from the lowest to
+    the highest of voxel coordinates."""
+    beyond = (-0.5, *margin)  # slices from half-way on, pixels whole
+    starts, stops = [], []
+    for n, least, most, off in zip(volume.voxels.shape, low, high, beyond, strict=True):
+        starts.append(min(max(math.floor(least - off), 0), n - 1))
+        stops.append(min(max(math.ceil(most + 1 + off), starts[-1] + 1), n))
     affine = np.array(volume.affine, dtype=np.float64)
-    affine[:3, 3] = geometry.voxel_to_patient(affine, low)
-    first = (int(low[0]), int(low[1]), int(low[2]))
-    return CutOut(volume.voxels[box], affine, first, name)
+    affine[:3, 3] = geometry.voxel_to_patient(affine, starts)
+    box = tuple(slice(a, b) for a, b in zip(starts, stops, strict=True))
+    return CutOut(volume.voxels[box], affine, (starts[0], starts[1], starts[2]), name)
 
 
 def region(
@@ -178,33 +203,43 @@ def region(
     NotAssessable
         An outline is not a closed curve, crosses itself, or leaves the picture.
     """
+    points = vertices_mm(outlines)
+    corners = geometry.patient_to_voxel(image.affine, points)[:, 1:]
+    ends = [0, *itertools.accumulate(len(mark.points_mm) for mark in outlines)]
+    rings = [corners[first:end] for first, end in itertools.pairwise(ends)]
+    sums = np.add.reduceat(geometry.slice_coordinate(image.affine, points), ends[:-1])
+    chosen = _nearest(name, outlines, (sums / np.diff(ends)).tolist(), len(image.voxels))
+    inside = geometry.pixels_inside_each([rings[place] for place in chosen], image.voxels.shape)
     whole = np.zeros(image.voxels.shape, dtype=np.bool_)
-    nearest: dict[int, float] = {}
     largest: dict[int, tuple[int, Outline]] = {}
-    drawn = [(mark, mark.vertices_mm) for mark in outlines]
-    placed = [(*_slice_of(vertices, image), mark, vertices) for mark, vertices in drawn]
-    for off, index, landmark, vertices in sorted(placed, key=lambda one: one[0]):
-        _refuse_open(name, landmark)
-        if not 0 <= index < len(whole) or off > nearest.get(index, off) + SAME_PLANE:
-            continue
-        _refuse_outside(name, vertices, image)
-        nearest.setdefault(index, off)
-        inside = geometry.pixels_inside(vertices, image.affine, whole.shape)
-        whole[index] |= inside
-        n_inside = int(inside.sum())
-        _refuse_crossing(name, vertices, image, n_inside)
-        if n_inside > largest.get(index, (-1, ()))[0]:
-            largest[index] = n_inside, landmark.points_mm
-    inner = np.zeros_like(whole)
-    for k in largest:
-        inner[k] = geometry.eroded(whole[k], settings.erosion_pixels)
-    return Region(whole, inner, {k: outline for k, (_, outline) in largest.items()})
+    for (place, k), one in zip(chosen.items(), inside, strict=True):
+        n_inside = int(np.count_nonzero(one))
+        _refuse_outside(name, rings[place], image)
+        _refuse_crossing(name, outlines[place], rings[place], image, n_inside)
+        whole[k] |= one
+        if n_inside > largest.get(k, (-1, ()))[0]:
+            largest[k] = n_inside, outlines[place].points_mm
+    return Region(
+        whole,
+        geometry.eroded(whole, settings.erosion_pixels),
+        {k: outline for k, (_, outline) in largest.items()},
+    )
 
 
-def _slice_of(vertices: FloatArray, image: CutOut) -> tuple[float, int]:
-    """Return how far an outline lies off the nearest slice, in slices, and that slice."""
-    coordinate = float(geometry.slice_coordinate(image.affine, vertices).mean())
-    return abs(coordinate - round(coordinate)), round(coordinate)
+def _nearest(
+    name: str, outlines: Sequence[Landmark], levels: Sequence[float], n_slices: int
+) -> dict[int, int]:
+    """Return which outlines count, with the slice that each lies on: the nearest ones to a slice,
+    nearest first."""
+    chosen: dict[int, int] = {}
+    nearest: dict[int, float] = {}
+    for place in sorted(range(len(levels)), key=lambda one: abs(levels[one] - round(levels[one]))):
+        _refuse_open(name, outlines[place])
+        k = round(levels[place])
+        off = abs(levels[place] - k)
+        if 0 <= k < n_slices and off <= nearest.setdefault(k, off) + SAME_PLANE:
+            chosen[place] = k
+    return chosen
 
 
 def _refuse_open(name: str, landmark: Landmark) -> None:
@@ -212,21 +247,25 @@ def _refuse_open(name: str, landmark: Landmark) -> None:
         raise NotAssessable(f"the {name} outline is not a closed curve")
 
 
-def _refuse_crossing(name: str, vertices: FloatArray, image: CutOut, n_inside: int) -> None:
+def _refuse_crossing(
+    name: str, landmark: Landmark, corners: FloatArray, image: CutOut, n_inside: int
+) -> None:
     """Refuse a bow, whose lobes of opposite sense cancel in the shoelace formula; the small loop
     that a hand leaves at a sharp tip does no harm."""
-    inside_mm2 = n_inside * math.prod(image.pixel_mm)
-    if geometry.outline_area_mm2(
-        vertices, image.affine
-    ) < LEAST_AREA * inside_mm2 and geometry.crosses_itself(vertices, image.affine):
+    row, column = corners.T
+    next_row, next_column = (np.concatenate([part[1:], part[:1]]) for part in (row, column))
+    n_pixels = abs(float(row @ next_column - column @ next_row)) / 2
+    if n_pixels < LEAST_AREA * n_inside and geometry.crosses_itself(
+        landmark.vertices_mm, image.affine
+    ):
         raise NotAssessable(f"the {name} outline crosses itself; draw it again")
 
 
-def _refuse_outside(name: str, vertices: FloatArray, image: CutOut) -> None:
+def _refuse_outside(name: str, corners: FloatArray, image: CutOut) -> None:
     """A region cut off by the picture's edge would be a wrong number without a word."""
-    pixels = geometry.patient_to_voxel(image.affine, vertices)[:, 1:]
-    last = np.array(image.voxels.shape[1:]) - 1
-    if (pixels < -0.5).any() or (pixels > last + 0.5).any():
+    (top, left), (bottom, right) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    _, n_rows, n_columns = image.voxels.shape
+    if min(top, left) < -0.5 or bottom > n_rows - 0.5 or right > n_columns - 0.5:
         raise NotAssessable(f"the {name} outline leaves the {image.name} picture")
 
 
@@ -263,14 +302,14 @@ def common_slices(muscle: Region, reference: Region, settings: RegionSettings) -
             "the quadratus_femoris and reference_muscle outlines overlap; the reference must be "
             "another muscle"
         )
-    counts = {k: int(reference.inner[k].sum()) for k in both}
+    counts = {k: int(np.count_nonzero(reference.inner[k])) for k in both}
     kept = [k for k in both if counts[k] >= settings.min_pixels]
     if not kept:
         raise NotAssessable(
             f"the reference_muscle region holds {max(counts.values())} pixels on its largest "
             f"slice after erosion; at least {settings.min_pixels} are needed"
         )
-    n_pixels = int(muscle.inner[kept].sum())
+    n_pixels = int(np.count_nonzero(muscle.inner[kept]))
     if n_pixels < settings.min_pixels:
         raise NotAssessable(
             f"the quadratus_femoris region holds {n_pixels} pixels after erosion; at least "

@@ -23,6 +23,7 @@ from ifi_mri.signal.estimates import (
     normal_estimate,
     robust_spread,
     spatial_correlation,
+    spread_of_median,
 )
 from ifi_mri.signal.regions import Box, CutOut, NotAssessable, Region
 from ifi_mri.signal.settings import NoiseSettings
@@ -94,7 +95,7 @@ def relative_signal(
     for k, level in levels.items():
         ratio[k] = even[k] / level
     values = ratio[reference.inner]
-    spread = max(robust_spread(values), LEAST_SPREAD)
+    spread = robust_spread(values)
     correlation = spatial_correlation(
         np.where(reference.inner, ratio - 1, 0.0),
         reference.inner,
@@ -102,7 +103,7 @@ def relative_signal(
         settings.correlation_mm,
     )
     level_sd = math.hypot(
-        median_sd(values, correlation.effective_number(len(values))), shading.remaining_sd
+        spread_of_median(spread, correlation.effective_number(len(values))), shading.remaining_sd
     )
     sigma = noise.noise_in_muscle(ratio, reference.inner, image.pixel_mm)
     if sigma * settings.least_snr > 1:
@@ -110,12 +111,13 @@ def relative_signal(
             f"the reference_muscle signal is {1 / sigma:.1f} times its noise, at least "
             f"{settings.least_snr:g} was expected"
         )
-    return RelativeSignal(ratio, levels, spread, level_sd, sigma, correlation)
+    return RelativeSignal(ratio, levels, max(spread, LEAST_SPREAD), level_sd, sigma, correlation)
 
 
 def _refuse_coarse(values: npt.NDArray[np.floating], level: float, settings: NoiseSettings) -> None:
     """Refuse a picture stored in so few grey levels that its steps look like raised signal."""
-    step = float(np.diff(np.unique(values)).min()) / level
+    steps = np.diff(np.sort(values))
+    step = float(steps[steps > 0].min()) / level
     if step > settings.coarsest_step:
         raise NotAssessable(
             f"the fluid-sensitive picture is stored in steps of {100 * step:.0f} % of the "

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import ndimage
 
 from ifi_mri import geometry
 from ifi_mri.signal.estimates import BoolArray, FloatArray
 from ifi_mri.signal.regions import CutOut, Region
+from ifi_mri.signal.smoothing import smoothed
 
 #: Lines per row of pixels on which an outline's area is summed; exact along the rows.
 LINES: Final = 6
@@ -34,8 +34,10 @@ UNLIKE: Final = 0.9
 #: Fourier reconstruction alone, the rest for the usual filter against ringing.
 BLUR_PIXELS: Final = 0.67
 
-#: Pixels of which the blurred muscle makes up less than this show the surroundings.
-BEYOND: Final = 0.05
+#: Pixels of which the blurred muscle makes up less than this show the surroundings: they begin 0.84
+#: standard deviations of blur beyond the outline.  Seen from further out, a layer of fluid a few
+#: pixels wide is taken for what lies behind it.
+BEYOND: Final = 0.2
 
 #: Standard deviation of the weights of surrounding pixels, pixels; they reach three of them.
 AROUND_PIXELS: Final = 1.0
@@ -49,9 +51,9 @@ LEAST_PART: Final = 0.05
 #: How far the part of the muscle in a pixel may be off: an outline by a tenth of a pixel.
 PART_SD: Final = 0.1
 
-#: How far the surroundings may be from what is seen of them: a strip of fat or fascia between them
-#: and the muscle, by this share of how much they differ from muscle.
-AROUND_SD: Final = 0.5
+#: How far the surroundings may be from what is seen of them, as a share of how much they differ
+#: from muscle: a strip of fat or fascia that fills a third of what is not muscle in a pixel.
+AROUND_SD: Final = 0.35
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +148,9 @@ def area_of_pixels(corners: Mapping[int, FloatArray], shape: tuple[int, ...]) ->
 def muscle_alone(ratio: FloatArray, cover: FloatArray) -> Rim:
     """Return what the muscle alone shows: (signal - (1 - part) x surroundings) / part.
 
+    Some muscle is in what is seen of the surroundings, too, by a part q: both signals are mixtures
+    of the same two.  Solved for muscle alone, a pixel's part p becomes (p - q) / (1 - q).
+
     Parameters
     ----------
     ratio : ndarray of shape (slices, rows, columns)
@@ -157,15 +162,15 @@ def muscle_alone(ratio: FloatArray, cover: FloatArray) -> Rim:
     beyond = (part < BEYOND) & is_known  # what is masked away around a muscle is no surroundings
     weight = blurred(beyond.astype(np.float64), AROUND_PIXELS)
     is_told = (weight > LEAST_WEIGHT) & (cover > 0) & is_known
-    around = blurred(np.where(beyond, ratio, 0.0), AROUND_PIXELS)
-    around /= np.maximum(weight, LEAST_WEIGHT)
-    part = np.maximum(part, LEAST_PART)
+    around, spilt = (
+        blurred(np.where(beyond, values, 0.0), AROUND_PIXELS) / np.maximum(weight, LEAST_WEIGHT)
+        for values in (ratio, part)
+    )
+    part = np.maximum((part - spilt) / (1 - spilt), LEAST_PART)
     alone = np.where(is_told, around + (ratio - around) / part, ratio)
     return Rim(alone, ratio, part, around, is_told)
 
 
 def blurred(values: FloatArray, sd_pixels: float) -> FloatArray:
     """Return values blurred slice by slice with a Gaussian."""
-    return np.asarray(
-        ndimage.gaussian_filter(values, (0.0, sd_pixels, sd_pixels), truncate=3.0, mode="nearest")
-    )
+    return smoothed(values, (sd_pixels, sd_pixels), truncate=3.0, mode="nearest")

@@ -3,6 +3,7 @@
 What is marked *ours* was chosen by us and is not validated on patients; the others have a source.
 """
 
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -163,26 +164,31 @@ class MuscleSignalSettings(Settings):
     def of(cls, signal: SignalSettings) -> "MuscleSignalSettings":
         """Return the settings of this room that a settings file speaks of, the others as they
         are."""
-        return cls(
-            regions=RegionSettings(
-                erosion_pixels=signal.erosion_pixels,
-                min_pixels=signal.min_pixels,
-                apply_shift=signal.apply_shift,
-            ),
-            shading=ShadingSettings(order=signal.shading_order, radius_mm=signal.shading_radius_mm),
-            oedema=OedemaSettings(
-                threshold_sd=signal.threshold_sd,
-                grade_fractions=signal.grade_fractions,
-                grade_1_ratio=signal.grade_1_ratio,
-                perimuscular_fraction=signal.perimuscular_fraction,
-            ),
-            fat=FatSettings(
-                goutallier_fractions=signal.goutallier_fractions,
-                suppression_limit=signal.fat_suppression_limit,
-            ),
-            place=PlaceSettings(
-                belly_mm=signal.belly_mm,
-                belly_levels_mm=signal.belly_mm,
-                junction_share=signal.junction_share,
-            ),
-        )
+        return _of(signal)
+
+
+@lru_cache(maxsize=8)  # asked for with every hip
+def _of(signal: SignalSettings) -> MuscleSignalSettings:
+    return MuscleSignalSettings(
+        regions=RegionSettings(
+            erosion_pixels=signal.erosion_pixels,
+            min_pixels=signal.min_pixels,
+            apply_shift=signal.apply_shift,
+        ),
+        shading=ShadingSettings(order=signal.shading_order, radius_mm=signal.shading_radius_mm),
+        oedema=OedemaSettings(
+            threshold_sd=signal.threshold_sd,
+            grade_fractions=signal.grade_fractions,
+            grade_1_ratio=signal.grade_1_ratio,
+            perimuscular_fraction=signal.perimuscular_fraction,
+        ),
+        fat=FatSettings(
+            goutallier_fractions=signal.goutallier_fractions,
+            suppression_limit=signal.fat_suppression_limit,
+        ),
+        place=PlaceSettings(
+            belly_mm=signal.belly_mm,
+            belly_levels_mm=signal.belly_mm,
+            junction_share=signal.junction_share,
+        ),
+    )

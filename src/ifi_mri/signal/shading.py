@@ -11,12 +11,12 @@ Where the fit would have to guess at quadratus femoris, a lower order is taken, 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
-from scipy import ndimage
+import numpy.typing as npt
 
 from ifi_mri import geometry
 from ifi_mri.signal.estimates import BoolArray, FloatArray, median
@@ -24,7 +24,7 @@ from ifi_mri.signal.field import Polynomial, terms_of
 from ifi_mri.signal.field_fit import Blocks, Fit, IntArray, patches_of, robust_fit
 from ifi_mri.signal.regions import CutOut
 from ifi_mri.signal.settings import ShadingSettings
-from ifi_mri.signal.tissues import throughout
+from ifi_mri.signal.tissues import Places
 
 #: Blocks whose pixels vary more than this many times as much as those of the reference muscle hold
 #: an edge.
@@ -36,6 +36,9 @@ SPARED_MM: Final = 3.0
 #: A correction is worth its own error when it exceeds it by this factor (Akaike's criterion for one
 #: parameter: chi-squared above 2).
 WORTH_IT: Final = math.sqrt(2)
+
+#: Least signal of which a logarithm is taken.
+LEAST_LEVEL: Final = 1e-12
 
 #: Pixels of quadratus femoris at which the leverage is looked at.
 LEVERAGE_PIXELS: Final = 64
@@ -95,7 +98,11 @@ class Shading:
 
 def no_shading(shape: Sequence[int]) -> Shading:
     """Return an even field."""
-    return Shading(np.ones(tuple(shape)))
+    return Shading(_even(shape))
+
+
+def _even(shape: Sequence[int]) -> FloatArray:
+    return np.broadcast_to(np.float64(1), tuple(shape))
 
 
 def fit_shading(
@@ -105,7 +112,7 @@ def fit_shading(
     reference: BoolArray,
     settings: ShadingSettings,
     *,
-    is_muscle: Callable[[FloatArray], BoolArray] | None = None,
+    shown: Places | None = None,
     also: BoolArray | None = None,
 ) -> Shading:
     """Return the shading field of a series around the regions.
@@ -120,10 +127,10 @@ def fit_shading(
         Quadratus femoris, which takes no part, and normal muscle, whose level the others are
         compared with.
     settings : ShadingSettings
-    is_muscle : callable, optional
-        Says of patient positions, shape (n, 3), whether another series shows muscle there; no
-        other places are then looked at.  Without it only a plane is fitted: on fat-suppressed
-        images marrow and badly suppressed fat pass for muscle and bend anything higher.
+    shown : Places, optional
+        Where another series shows muscle; no other places are then looked at.  Without it only a
+        plane is fitted: on fat-suppressed images marrow and badly suppressed fat pass for muscle
+        and bend anything higher.
     also : ndarray of bool, shape of ``image``, optional
         Another structure whose signal is to be compared with the reference; takes no part.
     """
@@ -131,25 +138,26 @@ def fit_shading(
     slices = _spread_out(np.flatnonzero(reference.any(axis=(1, 2))), settings.max_slices)
     if settings.order == 0 or not len(slices):
         return no_shading(shape)
-    highest = settings.order if is_muscle is not None else min(settings.order, 1)
+    highest = settings.order if shown is not None else min(settings.order, 1)
     place = _place(reference, around, image, settings)
     spared = muscle if also is None else muscle | also
-    blocks = _blocks(around, image, spared, reference, slices, place, settings, is_muscle)
+    blocks = _blocks(around, image, spared, reference, slices, place, settings, shown)
     regions = _regions(muscle, reference, also, place, highest)
-    fields = [no_shading(shape)]
+    fields, fitted = [no_shading(shape)], None
     for order in range(1, highest + 1):
-        fitted = robust_fit(blocks, order, settings)
+        fitted = robust_fit(blocks, order, settings, fitted)
         if fitted is None:
             break
-        shading = _shading(fitted, regions, place, around.affine)
+        shading = _shading(fitted, regions, place, around.affine, shape)
         if shading.leverage > settings.max_leverage:
             break
         fields.append(shading)
-    return _told_apart(fields)
+    return _told_apart(fields, image.affine)
 
 
-def _told_apart(fields: Sequence[Shading]) -> Shading:
-    """Return the field of the highest order, evened out again where it is not worth its error.
+def _told_apart(fields: Sequence[Shading], affine: FloatArray) -> Shading:
+    """Return the field of the highest order, laid out where it is worth its error on the cut-out of
+    the regions.
 
     Half of what the last order changed counts to its uncertainty: the polynomial is a model.
     """
@@ -168,9 +176,12 @@ def _told_apart(fields: Sequence[Shading]) -> Shading:
         abs(math.log(best.gain)) > WORTH_IT * gain_sd
         or abs(math.log(best.also_gain)) > WORTH_IT * also_gain_sd
     )
+    field = best.field
+    if is_applied and best.polynomial is not None:
+        field = np.broadcast_to(best.polynomial.on(affine, field.shape[1:]), field.shape)
     return replace(
         best,
-        field=best.field if is_applied else np.ones_like(best.field),
+        field=field,
         is_applied=is_applied,
         gain_sd=gain_sd,
         also_gain_sd=also_gain_sd,
@@ -216,23 +227,18 @@ def _place(
 
 
 class _Weights(NamedTuple):
-    """The pixels of a region in the plane, flat, how much each counts over its slices (1 together),
-    and the mean of the polynomial's terms there."""
+    """The pixels of a region in the plane: how much each counts over its slices (1 together), the
+    polynomial's terms there, and their mean."""
 
-    pixels: IntArray
     shares: FloatArray
     terms: FloatArray
+    mean_terms: FloatArray
 
 
 class _Regions(NamedTuple):
-    """The rows and columns of the regions' cut-out, flat, and the regions in it.
+    """The regions in the plane; ``looked_at`` are terms, less those at the reference, at some
+    pixels of all but the reference."""
 
-    ``terms`` are those of the polynomial at every pixel; ``looked_at`` are terms, less those at the
-    reference, at some pixels of all but the reference.
-    """
-
-    shape: tuple[int, ...]
-    terms: FloatArray
     muscle: _Weights
     reference: _Weights
     also: _Weights | None
@@ -242,28 +248,24 @@ class _Regions(NamedTuple):
 def _regions(
     muscle: BoolArray, reference: BoolArray, also: BoolArray | None, place: _Place, order: int
 ) -> _Regions:
-    n_rows, n_columns = muscle.shape[1:]
-    u, v = place.coordinates(
-        np.arange(n_rows, dtype=np.float64)[:, None] + place.first[0],
-        np.arange(n_columns, dtype=np.float64) + place.first[1],
-    )
-    u, v = np.broadcast_arrays(u, v)
-    terms = terms_of(u, v, order).reshape(n_rows * n_columns, -1)
-    of_muscle, of_reference = _weights(muscle, terms), _weights(reference, terms)
-    of_also = None if also is None or not also.any() else _weights(also, terms)
-    wanted = of_muscle.pixels
+    of_muscle, of_reference = (_weights(part, place, order) for part in (muscle, reference))
+    of_also = None if also is None or not also.any() else _weights(also, place, order)
+    terms = of_muscle.terms
     if of_also is not None:
-        wanted = np.union1d(wanted, of_also.pixels)
-    wanted = wanted[:: max(1, len(wanted) // LEVERAGE_PIXELS)]
-    looked_at = terms[wanted] - of_reference.terms
-    return _Regions(muscle.shape, terms, of_muscle, of_reference, of_also, looked_at)
+        terms = np.concatenate([terms, of_also.terms])
+    looked_at = terms[:: max(1, len(terms) // LEVERAGE_PIXELS)] - of_reference.mean_terms
+    return _Regions(of_muscle, of_reference, of_also, looked_at)
 
 
-def _weights(region: BoolArray, terms: FloatArray) -> _Weights:
-    n_voxels = region.sum(axis=0).ravel()
-    pixels = np.flatnonzero(n_voxels)
-    shares = n_voxels[pixels] / n_voxels.sum()
-    return _Weights(pixels, shares, (shares[:, None] * terms[pixels]).sum(axis=0))
+def _weights(region: BoolArray, place: _Place, order: int) -> _Weights:
+    n_voxels = region.sum(axis=0)
+    row, column = np.nonzero(n_voxels)
+    shares = n_voxels[row, column] / n_voxels.sum()
+    u, v = place.coordinates(
+        row.astype(np.float64) + place.first[0], column.astype(np.float64) + place.first[1]
+    )
+    terms = terms_of(u, v, order)
+    return _Weights(shares, terms, (shares[:, None] * terms).sum(axis=0))
 
 
 def _blocks(
@@ -274,13 +276,11 @@ def _blocks(
     slices: IntArray,
     place: _Place,
     settings: ShadingSettings,
-    is_muscle: Callable[[FloatArray], BoolArray] | None,
+    shown: Places | None,
 ) -> Blocks:
     side = tuple(max(1, round(settings.block_mm / spacing)) for spacing in place.pixel_mm)
-    stack = around.voxels[slices].astype(np.float64)
-    stack[~np.isfinite(stack)] = np.nan  # no comparison holds: such blocks take no part
-    mean = _block_mean(stack, side)
-    spread = np.sqrt(np.maximum(_block_mean(stack * stack, side) - mean * mean, 0))
+    levels = np.array([median(image.voxels[k][reference[k]]) for k in slices], dtype=np.float32)
+    mean, spread = _mean_and_spread(around.voxels[slices], levels, side)
     of_reference, of_spared = (
         _block_share(mask[slices], side, place.first, mean.shape)
         for mask in (reference, _grown(spared, place.pixel_mm))
@@ -290,13 +290,13 @@ def _blocks(
         (np.arange(n) + 0.5) * s - 0.5 for n, s in zip(mean.shape[1:], side, strict=True)
     )
     u, v = place.coordinates(rows[:, None], columns[None])
-    chosen = (mean > 0) & (spread <= UNEVEN * usual + 1e-9) & (np.hypot(u, v) <= 1)
-    k, row, column = np.nonzero(chosen & (of_spared == 0))
-    if is_muscle is not None:
+    chosen = (mean > 0) & (spread <= UNEVEN * usual + 1e-9) & (of_spared == 0)
+    k, row, column = np.nonzero(chosen & (u * u + v * v <= 1))
+    if shown is not None:
         centres = np.stack([slices[k], rows[row], columns[column]], axis=-1)
-        shown = throughout(is_muscle, around.affine, centres, [n / 3 for n in side])
-        shown |= of_reference[k, row, column] == 1
-        k, row, column = k[shown], row[shown], column[shown]
+        kept = shown.throughout(around.affine, centres, [n / 3 for n in side])
+        kept |= of_reference[k, row, column] == 1
+        k, row, column = k[kept], row[kept], column[kept]
     u, v = u[0, column], v[row, 0]
     return Blocks(
         np.log(mean[k, row, column]),
@@ -304,21 +304,34 @@ def _blocks(
         v,
         k,
         patches_of(u, v, place.scale_mm),
-        np.array([_log_median(image.voxels[k][reference[k]]) for k in slices]),
+        np.log(np.maximum(levels, LEAST_LEVEL)),
     )
 
 
-def _log_median(values: FloatArray) -> float:
-    return math.log(max(median(values), 1e-12))
+def _mean_and_spread(
+    stack: npt.NDArray[np.floating], levels: npt.NDArray[np.float32], side: tuple[int, ...]
+) -> tuple[FloatArray, npt.NDArray[np.float32]]:
+    """Return means and standard deviations over blocks of rows and columns.  Seven digits are
+    enough for what is off the ``levels`` of the slices; no comparison holds for blocks with values
+    that are no finite numbers, or whose squares are none: such take no part."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        off = stack.astype(np.float32, copy=False) - levels[:, None, None]
+        mean = _block_mean(off, side)
+        spread = np.sqrt(np.maximum(_block_mean(off * off, side) - mean * mean, 0))
+    return mean.astype(np.float64) + levels[:, None, None], spread
 
 
-def _block_mean(stack: FloatArray, side: tuple[int, ...]) -> FloatArray:
+def _block_mean(stack: npt.NDArray[np.float32], side: tuple[int, ...]) -> npt.NDArray[np.float32]:
     """Return means over blocks of rows and columns; what does not fill a block is left out."""
     _, n_rows, n_columns = stack.shape
     whole = stack[:, : n_rows // side[0] * side[0], : n_columns // side[1] * side[1]]
-    of_rows = sum(whole[:, row :: side[0]] for row in range(1, side[0])) + whole[:, :: side[0]]
-    sums = sum(of_rows[:, :, k :: side[1]] for k in range(1, side[1])) + of_rows[:, :, :: side[1]]
-    return np.asarray(sums / math.prod(side))
+    of_rows = whole[:, :: side[0]].copy()
+    for row in range(1, side[0]):
+        of_rows += whole[:, row :: side[0]]
+    sums = of_rows[:, :, :: side[1]].copy()
+    for column in range(1, side[1]):
+        sums += of_rows[:, :, column :: side[1]]
+    return sums / np.float32(math.prod(side))
 
 
 def _block_share(
@@ -326,43 +339,51 @@ def _block_share(
 ) -> FloatArray:
     """Return the share of each block, of as many as ``shape`` says, that a mask covers whose first
     pixel is ``first``."""
-    n_rows, n_columns = (n * s for n, s in zip(shape[1:], side, strict=True))
-    full = np.zeros((len(mask), n_rows, n_columns))
-    part = mask[:, : max(0, n_rows - first[0]), : max(0, n_columns - first[1])]
-    full[:, first[0] : first[0] + part.shape[1], first[1] : first[1] + part.shape[2]] = part
-    return _block_mean(full, side)
+    k, row, column = np.nonzero(mask)
+    row, column = (row + first[0]) // side[0], (column + first[1]) // side[1]
+    inside = (row < shape[1]) & (column < shape[2])
+    at = np.ravel_multi_index((k[inside], row[inside], column[inside]), shape)
+    n_pixels = np.bincount(at, minlength=math.prod(shape)).reshape(shape)
+    return np.asarray(n_pixels / math.prod(side))
 
 
 def _grown(mask: BoolArray, pixel_mm: tuple[float, float]) -> BoolArray:
-    """Return a mask grown in the plane by `SPARED_MM`."""
-    rows, columns = (2 * math.ceil(SPARED_MM / spacing) + 1 for spacing in pixel_mm)
-    return np.asarray(ndimage.maximum_filter(mask, size=(1, rows, columns)))
+    """Return a mask (slices, rows, columns) grown in the plane by `SPARED_MM`."""
+    for axis, spacing in enumerate(pixel_mm, start=1):
+        here = np.moveaxis(mask, axis, -1)
+        mask = mask.copy()
+        grown = np.moveaxis(mask, axis, -1)
+        for step in range(1, math.ceil(SPARED_MM / spacing) + 1):
+            grown[..., step:] |= here[..., :-step]
+            grown[..., :-step] |= here[..., step:]
+    return mask
 
 
-def _shading(fitted: Fit, regions: _Regions, place: _Place, affine: FloatArray) -> Shading:
-    """Return the field over the regions' cut-out, and what it means for them; ``affine`` is that of
-    the surroundings."""
+def _shading(
+    fitted: Fit, regions: _Regions, place: _Place, affine: FloatArray, shape: Sequence[int]
+) -> Shading:
+    """Return what the fitted field means for the regions, not yet laid out on their cut-out of that
+    ``shape``; ``affine`` is that of the surroundings."""
     n_terms = len(fitted.polynomial)
     looked_at = regions.looked_at[:, :n_terms]
-    # not by matrix product: so long and thin, BLAS would wake its threads for it
-    field = np.exp(np.einsum("pk,k->p", regions.terms[:, :n_terms], fitted.polynomial))
 
     def mean_over(region: _Weights) -> float:
-        return float((region.shares * field[region.pixels]).sum())
+        # not by matrix product: so long and thin, BLAS would wake its threads for it
+        exponent = np.einsum("pk,k->p", region.terms[:, :n_terms], fitted.polynomial)
+        return float((region.shares * np.exp(exponent)).sum())
 
     mean = mean_over(regions.reference)
-    field = field / mean
 
     def gain_at(region: _Weights) -> tuple[float, float]:
         """Mean sensitivity over that at the reference, and the SD of its logarithm."""
-        apart = (region.terms - regions.reference.terms)[:n_terms]
+        apart = (region.mean_terms - regions.reference.mean_terms)[:n_terms]
         variance = float(apart @ fitted.covariance @ apart)
-        return mean_over(region), math.sqrt(max(0.0, variance))
+        return mean_over(region) / mean, math.sqrt(max(0.0, variance))
 
     gain, gain_sd = gain_at(regions.muscle)
     also_gain, also_gain_sd = (1.0, 0.0) if regions.also is None else gain_at(regions.also)
     return Shading(
-        field=np.broadcast_to(field.reshape(regions.shape[1:]), regions.shape),
+        field=_even(shape),
         order=fitted.order,
         gain=gain,
         gain_sd=gain_sd,

@@ -6,7 +6,7 @@ shading on) and which are fat (to see whether its suppression held), and the flu
 is read there.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ import numpy as np
 from ifi_mri import geometry
 from ifi_mri.model import Landmark, Volume
 from ifi_mri.signal.estimates import BoolArray, FloatArray, grouped_median
-from ifi_mri.signal.regions import CutOut, NotAssessable, cut_out, region, vertices_mm
+from ifi_mri.signal.regions import CutOut, NotAssessable, cut_outs, region, vertices_mm
 from ifi_mri.signal.settings import RegionSettings
 
 #: Signal over that of the reference muscle between which a place is muscle: fat lies at two to
@@ -24,6 +24,61 @@ MUSCLE_RANGE: Final = (0.6, 1.5)
 
 #: ...and from which on it is fat.
 FAT_FROM: Final = 1.9
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where a series shows one tissue.
+
+    Attributes
+    ----------
+    shown : ndarray of bool, shape (slices + 2, rows + 2, columns + 2)
+        Voxels of that tissue, within a border of others.
+    affine : ndarray of shape (4, 4)
+        Of the voxels without that border.
+    """
+
+    shown: BoolArray
+    affine: FloatArray
+
+    @classmethod
+    def of(cls, shown: BoolArray, affine: FloatArray) -> "Places":
+        """Return the places of voxels (slices, rows, columns) that are of a tissue."""
+        return cls(np.pad(shown, 1), affine)
+
+    def throughout(
+        self, affine: FloatArray, centres: FloatArray, half: Sequence[float]
+    ) -> BoolArray:
+        """Return whether rectangles in the plane of another series are of the tissue, at their
+        centre and all four corners.
+
+        Parameters
+        ----------
+        affine : ndarray of shape (4, 4)
+            Of the other series.
+        centres : ndarray of shape (n, 3)
+            Slice, row and column in it, with fractions.
+        half : two floats
+            Rows and columns from the centre to a corner.
+        """
+        turn, start = _between(affine, self.affine)
+        _, of_rows, of_columns = turn.T
+        here, left = turn @ centres.T + start[:, None], np.arange(len(centres))
+        for along_rows, along_columns in ((0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)):
+            corner = along_rows * half[0] * of_rows + along_columns * half[1] * of_columns
+            voxels = np.rint(here + corner[:, None]).astype(np.intp) + 1  # for the border
+            at = np.ravel_multi_index(tuple(voxels), self.shown.shape, mode="clip")
+            is_shown = self.shown.ravel()[at]
+            here, left = here.compress(is_shown, axis=1), left[is_shown]
+        found = np.zeros(len(centres), dtype=np.bool_)
+        found[left] = True
+        return found
+
+
+def _between(affine: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the matrix and the offset that lead from voxels of one grid to those of another."""
+    start = geometry.patient_to_voxel(other, affine[:3, 3])
+    return (geometry.patient_to_voxel(other, affine[:3, :3].T + affine[:3, 3]) - start).T, start
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,54 +96,21 @@ class Tissues:
     image: CutOut
     levels: FloatArray
 
-    def over_muscle(self, points_mm: FloatArray) -> FloatArray:
-        """Return signal over that of the reference muscle at positions (n, 3); nan outside."""
-        index = np.rint(geometry.patient_to_voxel(self.image.affine, points_mm)).astype(np.intp)
-        k, row, column = index.T
-        n_slices, n_rows, n_columns = self.image.voxels.shape
-        inside = (
-            (k >= 0) & (k < n_slices) & (row >= 0) & (row < n_rows)
-            & (column >= 0) & (column < n_columns)
-        )  # fmt: skip
-        k, row, column = (np.where(inside, places, 0) for places in (k, row, column))
-        over: FloatArray = self.image.voxels[k, row, column] / self.levels[k]
-        over[~inside] = np.nan
-        return over
+    @property
+    def muscle(self) -> Places:
+        """Where it shows muscle."""
+        least, most = MUSCLE_RANGE
+        return Places.of(self._from(least) & ~self._from(most), self.image.affine)
 
-    def is_muscle(self, points_mm: FloatArray) -> BoolArray:
-        """Return whether positions (n, 3) are muscle."""
-        over = self.over_muscle(points_mm)
-        return np.asarray((over >= MUSCLE_RANGE[0]) & (over <= MUSCLE_RANGE[1]))
+    @property
+    def fat(self) -> Places:
+        """Where it shows fat."""
+        return Places.of(self._from(FAT_FROM), self.image.affine)
 
-    def is_fat(self, points_mm: FloatArray) -> BoolArray:
-        """Return whether positions (n, 3) are fat."""
-        return np.asarray(self.over_muscle(points_mm) >= FAT_FROM)
-
-
-def throughout(
-    is_tissue: Callable[[FloatArray], BoolArray],
-    affine: FloatArray,
-    centres: FloatArray,
-    half: Sequence[float],
-) -> BoolArray:
-    """Return whether rectangles in the plane are of one tissue, at their centre and all four
-    corners.
-
-    Parameters
-    ----------
-    is_tissue : callable
-        Says of patient positions, shape (n, 3), whether they are that tissue.
-    affine : ndarray of shape (4, 4)
-    centres : ndarray of shape (n, 3)
-        Slice, row and column, with fractions.
-    half : two floats
-        Rows and columns from the centre to a corner.
-    """
-    found = np.ones(len(centres), dtype=np.bool_)
-    for along_rows, along_columns in ((0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)):
-        corner = np.array([0, along_rows * half[0], along_columns * half[1]])
-        found[found] = is_tissue(geometry.voxel_to_patient(affine, centres[found] + corner))
-    return found
+    def _from(self, share: float) -> BoolArray:
+        """Return which voxels have so many times the signal of the reference muscle, or more."""
+        least = (share * self.levels[:, None, None]).astype(self.image.voxels.dtype)
+        return np.asarray(self.image.voxels >= least)
 
 
 def tissues(
@@ -105,11 +127,11 @@ def tissues(
         The reference outlines lie beyond the series, or hold no signal there.
     """
     points = vertices_mm(reference)
-    of_reference = cut_out(anatomy, points, 0.0, "anatomy")  # on the slices of the wider one
+    of_reference, wide = cut_outs(anatomy, points, (0.0, radius_mm), "anatomy")
     inner = region("reference_muscle", reference, of_reference, settings).inner
     drawn = np.flatnonzero(inner.any(axis=(1, 2)))
     found = np.array([grouped_median(of_reference.voxels[k][inner[k]]) for k in drawn])
     if not len(found) or not (found > 0).all():
         raise NotAssessable("the reference_muscle region holds no signal on the anatomy series")
     nearest = np.abs(np.arange(len(inner))[:, None] - drawn[None]).argmin(axis=1)
-    return Tissues(cut_out(anatomy, points, radius_mm, "anatomy"), found[nearest])
+    return Tissues(wide, found[nearest])
