@@ -1,6 +1,7 @@
 """Many cases: a failure stops no other, nothing is done twice, and the tables trace back."""
 
 import csv
+import gc
 import hashlib
 import io
 import json
@@ -628,6 +629,36 @@ def test_a_second_run_on_the_folder_is_told_who_holds_it(table, tmp_path, capsys
     assert not (out / "cases.csv").exists()
     run(table, out)  # the lock of a killed run is gone with it
     assert (out / "cases.csv").exists()
+
+
+def test_workers_find_settings_of_threads_and_memory_unless_they_are_set(monkeypatch):
+    for name in batch.executors._ENVIRONMENT:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+
+    with batch.executors.local(1) as workers:
+        assert os.environ["OMP_NUM_THREADS"] == "3"
+        assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
+        assert int(os.environ["MALLOC_MMAP_THRESHOLD_"]) > 4 * 1024**2  # more than a slice takes
+        assert workers.executor.submit(gc.get_threshold).result()[0] == 10_000
+
+
+def test_what_is_to_be_done_is_made_up_case_by_case(table, tmp_path, monkeypatch):
+    asked, analyse = [], one_case.analyse
+    at_work = []
+
+    def noted(task):
+        at_work.append(len(asked))
+        return analyse(task)
+
+    real = receipts.asked_of
+    monkeypatch.setattr(receipts, "asked_of", lambda *its: asked.append(1) or real(*its))
+    monkeypatch.setattr(one_case, "analyse", noted)
+    summary = run(table, tmp_path / "out")
+
+    assert summary.n_cases == len(asked) == len(at_work)
+    assert at_work[0] < summary.n_cases
 
 
 def test_a_run_waits_for_the_last_worker_of_a_killed_one(table, tmp_path, monkeypatch):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from hips import mark
+from scipy import ndimage
 
-from ifi_mri import body
+from ifi_mri import body, geometry
 from ifi_mri.errors import LandmarkMismatchError
 from ifi_mri.landmarks.midline import check_sides
 from ifi_mri.model import LandmarkSet, Volume
@@ -160,6 +161,24 @@ def test_a_void_is_as_wide_as_it_is_and_only_inside_the_body():
     assert 30 - 4 * 2.0 <= width_mm <= 30  # smoothing takes up to two 2 mm pixels on either side
     assert widest_void_mm(notch) < 10
     assert widest_void_mm(pelvis()) < 5
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_voids_and_body_are_what_morphology_of_scipy_finds(seed):
+    rng = np.random.default_rng(seed)
+    shape, pixel_mm = rng.integers(5, 120, 2), rng.uniform(0.4, 4.0, 2)
+    noise = ndimage.gaussian_filter(rng.normal(size=shape), rng.uniform(0.5, 6))
+    picture = (np.clip(noise - np.percentile(noise, 30), 0, None) * 1000).astype(np.float32)
+    seen = body.look_at(picture, np.diag([5.0, *pixel_mm, 1.0]))
+    mask = rng.random(shape) < 0.6
+
+    opened = ndimage.binary_opening(mask, iterations=2)
+    np.testing.assert_array_equal(body._grown(geometry.eroded(mask, 2), 2), opened)
+    np.testing.assert_array_equal(body._without_holes(mask), ndimage.binary_fill_holes(mask))
+    width_mm = body.widest_void_mm(seen)
+    for least_mm in (2.0, 6.0, 18.0):
+        found = body.widest_void_mm(seen, least_mm)
+        assert found == width_mm or (found == 0 and width_mm <= least_mm)
 
 
 def test_the_real_left_hip_is_never_taken_for_a_right_one_nor_for_metal(shared):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tracemalloc
 
 import pytest
 import small_batches
@@ -48,6 +49,22 @@ def test_tables_of_every_spreadsheet_are_read(tmp_path, name, separator, start):
 
     assert wrong == []
     assert [(case.case_id, case.line) for case in found] == [("a", 3)]
+
+
+def test_a_table_is_read_in_little_more_memory_than_its_cases_take(tmp_path):
+    lines = [f"case_{number:06d},s,l.json" for number in range(5000)]
+    path = table(tmp_path, "\n".join(["case_id,study,landmarks", *lines]))
+    batch.read_cases(path)
+    tracemalloc.start()
+    try:
+        found, wrong = batch.read_cases(path)
+        kept, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert wrong == []
+    assert len(found) == 5000
+    assert most < 1.3 * kept
 
 
 @pytest.mark.parametrize(

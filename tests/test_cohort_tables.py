@@ -70,6 +70,29 @@ def test_a_failure_while_writing_keeps_every_table_that_was_there(tmp_path, monk
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize("letter", ["a", "\u754c"])
+def test_a_row_may_be_longer_than_what_is_parsed_at_a_time(tmp_path, letter):
+    reason = letter * (tables._BLOCK_BYTES + 1)
+    long = rows.without_report(
+        case_id="c2", reader=None, read=None, folder="cases/c2", status="failed", reason=reason
+    )
+    tables.write(tmp_path, [case(1), long, case(3)])
+
+    found = list(tables.read(tmp_path, "cases"))
+    assert [row["case_id"] for row in found] == ["c1", "c2", "c3"]
+    assert found[1]["reason"] == reason
+
+
+def test_row_groups_end_where_they_are_full_and_lose_no_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "ROWS_PER_GROUP", 1000)
+    tables.write(tmp_path, (case(number) for number in range(10_000)))
+
+    held = parquet.ParquetFile(tmp_path / "measurements.parquet").metadata
+    assert held.num_row_groups > 1
+    values = [row["value"] for row in tables.read(tmp_path, "measurements")]
+    assert values == [number + 0.5 for number in range(10_000)]
+
+
 def test_tables_are_their_owners_alone(tmp_path):
     tables.write(tmp_path, [case(1)])
 

@@ -1,6 +1,7 @@
 """One folder, one run at a time, and never files of two cases side by side."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -156,6 +157,20 @@ def test_a_lock_file_that_nobody_holds_is_no_lock_and_none_is_left(tmp_path):
     output_folder.write(tmp_path, case("A"))
 
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(NAMES)
+
+
+def test_a_lock_says_who_holds_it_whatever_it_said_before(tmp_path):
+    (tmp_path / ".lock").write_text("4711 a-host-with-a-long-name" * 9)
+
+    with folder_lock.locked(tmp_path):
+        assert (tmp_path / ".lock").read_text() == f"{os.getpid()} {socket.gethostname()}"
+
+
+def test_a_new_lock_is_not_cut_since_that_would_wait_for_the_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_lock.os, "ftruncate", lambda *_: pytest.fail("was cut"))
+
+    with folder_lock.locked(tmp_path):
+        assert (tmp_path / ".lock").read_text() == f"{os.getpid()} {socket.gethostname()}"
 
 
 def test_a_lock_that_its_holder_removed_meanwhile_is_taken_anew(tmp_path, monkeypatch):

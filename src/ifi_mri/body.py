@@ -76,14 +76,15 @@ def look_at(picture: Picture, affine: npt.ArrayLike, index: int = 0) -> Seen:
         Voxel (slice, row, column) to patient LPS, mm.
     index : int
     """
-    known = np.nan_to_num(picture, posinf=0.0, neginf=0.0)
-    coarse, coarse_affine = _coarse(known, np.asarray(affine, np.float64), index)
+    if not np.isfinite(picture).all():
+        picture = np.nan_to_num(picture, posinf=0.0, neginf=0.0)
+    coarse, coarse_affine = _coarse(picture, np.asarray(affine, np.float64), index)
     smooth = _smoothed(coarse, coarse_affine, BODY_SMOOTHING_MM)
     level = BODY_LEVEL * float(np.percentile(smooth, 95))
     if level <= 0:
         return Seen(coarse, coarse_affine, np.zeros(coarse.shape, dtype=np.bool_))
     n_thin = max(1, round(THIN_MM / 2 / float(_pixel_mm(coarse_affine).max())))
-    body = _large_parts(ndimage.binary_opening(smooth > level, iterations=n_thin))
+    body = _large_parts(_grown(geometry.eroded(smooth > level, n_thin), n_thin))
     return Seen(coarse, coarse_affine, body)
 
 
@@ -117,6 +118,18 @@ def _smoothed(picture: Picture, affine: geometry.FloatArray, width_mm: float) ->
 def _pixel_mm(affine: geometry.FloatArray) -> geometry.FloatArray:
     """Return the distance between rows and between columns, mm, shape (2,)."""
     return np.asarray(np.linalg.norm(affine[:3, 1:3], axis=0))
+
+
+def _grown(mask: BoolArray, pixels: int) -> BoolArray:
+    """Return a mask with so many layers around it (4-connected)."""
+    for _ in range(pixels):
+        grown = mask.copy()
+        grown[1:] |= mask[:-1]
+        grown[:-1] |= mask[1:]
+        grown[:, 1:] |= mask[:, :-1]
+        grown[:, :-1] |= mask[:, 1:]
+        mask = grown
+    return mask
 
 
 def _large_parts(mask: BoolArray) -> BoolArray:
@@ -183,17 +196,42 @@ def sides_shown(found: Extent | None) -> tuple[Side, ...]:
     return (Side.LEFT,) if found.cut_low else (Side.RIGHT,)
 
 
-def widest_void_mm(seen: Seen) -> float:
+def widest_void_mm(seen: Seen, least_mm: float = 0.0) -> float:
     """Return the width in mm of the widest spot inside the body without signal: twice the largest
     distance of a dark pixel from tissue, less what smoothing takes.  Holes that open to the outside
-    do not count."""
+    do not count.  Where no spot is wider than ``least_mm`` the answer may be 0, which takes a third
+    of the time."""
     smooth = _smoothed(seen.picture, seen.affine, VOID_SMOOTHING_MM)
     level = VOID_LEVEL * float(np.percentile(smooth, 95))
-    dark = ndimage.binary_fill_holes(seen.body) & (smooth < level)
-    if level <= 0 or not dark.any():
+    if level <= 0:
         return 0.0
-    depth_mm = ndimage.distance_transform_edt(_cropped(dark), sampling=_pixel_mm(seen.affine))
+    dark = _without_holes(seen.body) & (smooth < level)
+    pixel_mm = _pixel_mm(seen.affine)
+    if not _holds_square(dark, least_mm / np.sqrt(2), pixel_mm):
+        return 0.0
+    depth_mm = ndimage.distance_transform_edt(_cropped(dark), sampling=pixel_mm)
     return 2 * float(depth_mm.max())
+
+
+def _without_holes(mask: BoolArray) -> BoolArray:
+    """Return a mask with what it encloses: all but the background that reaches the edge."""
+    parts, n_parts = ndimage.label(~mask)
+    is_inside = np.ones(n_parts + 1, dtype=np.bool_)
+    for edge in (parts[0], parts[-1], parts[:, 0], parts[:, -1]):
+        is_inside[edge] = False
+    is_inside[0] = True
+    return np.asarray(is_inside[parts])
+
+
+def _holds_square(mask: BoolArray, side_mm: float, pixel_mm: geometry.FloatArray) -> bool:
+    """Return whether a mask holds any square of so many mm, as every disc does whose inscribed
+    square it is; what lies beyond the picture counts as held."""
+    for axis, mm in enumerate(pixel_mm):
+        n_pixels = 2 * int(side_mm / 2 / mm) + 1
+        mask = ndimage.minimum_filter1d(
+            mask.view(np.uint8), n_pixels, axis, mode="constant", cval=1
+        )
+    return bool(mask.any())
 
 
 def _cropped(mask: BoolArray) -> BoolArray:

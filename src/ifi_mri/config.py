@@ -8,7 +8,7 @@ publication.
 import hashlib
 import json
 import tomllib
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -187,12 +187,17 @@ class Config(Settings):
 
     def digest(self) -> str:
         """Return the SHA-256 of everything that shapes the numbers: settings and the profiles."""
-        content = {
-            "settings": self.model_dump(mode="json", exclude={"case_id", "language"}),
-            "profiles": [profile.model_dump(mode="json") for profile in profiles()],
-        }
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _digest(self.model_copy(update={"case_id": None, "language": ""}), profiles())
+
+
+@lru_cache(maxsize=64)  # the cases of a batch are asked for it several times each
+def _digest(config: Config, known: tuple["CutoffProfile", ...]) -> str:
+    content = {
+        "settings": config.model_dump(mode="json", exclude={"case_id", "language"}),
+        "profiles": [profile.model_dump(mode="json") for profile in known],
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Cutoffs(Settings):

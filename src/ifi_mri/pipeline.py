@@ -392,7 +392,7 @@ def _signal_points(marks: Sequence[Landmark]) -> list[Point]:
     if not any(mark.name is LandmarkName.QUADRATUS_FEMORIS for mark in marks):
         return []
     return [
-        tuple(float(x) for x in np.mean(mark.points_mm, axis=0))  # type: ignore[misc]
+        tuple(float(x) for x in np.mean(mark.vertices_mm, axis=0))  # type: ignore[misc]
         for mark in marks
         if mark.name in SIGNAL_REGIONS
     ]

@@ -79,7 +79,7 @@ def field_width_mm(grid: Grid) -> float:
 
 def of_picture(seen: body.Seen, series: Series) -> Iterator[Caution]:
     """Yield a caution where a slice of a series has a void as metal leaves it."""
-    void_mm = body.widest_void_mm(seen)
+    void_mm = body.widest_void_mm(seen, body.MIN_VOID_WIDTH_MM)
     if void_mm > body.MIN_VOID_WIDTH_MM:
         yield Caution(
             "metal_suspected",

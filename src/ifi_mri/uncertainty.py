@@ -70,13 +70,27 @@ def scattered_distance(distance_mm: float, along_sd_mm: float, across_sd_mm: flo
     along_sd_mm, across_sd_mm : float
         Standard deviations of the difference of the two ends along and across the line.
     """
-    node, weight = _hermite(_NODES)
-    along = (distance_mm + along_sd_mm * node)[:, None]
-    measured = np.hypot(along, across_sd_mm * node)
+    _, weight = _hermite(_NODES)
+    measured = _at_nodes(distance_mm, along_sd_mm, across_sd_mm)
     mean = float(weight @ measured @ weight)
     return Moments(mean, math.sqrt(max(float(weight @ measured**2 @ weight) - mean**2, 0.0)))
 
 
+def _mean_distance(distance_mm: float, along_sd_mm: float, across_sd_mm: float) -> float:
+    """Return the mean of `scattered_distance` alone."""
+    _, weight = _hermite(_NODES)
+    return float(weight @ _at_nodes(distance_mm, along_sd_mm, across_sd_mm) @ weight)
+
+
+def _at_nodes(distance_mm: float, along_sd_mm: float, across_sd_mm: float) -> FloatArray:
+    """Return the measured distance, mm, where the ends are off by the nodes along (first axis) and
+    across the line."""
+    node, _ = _hermite(_NODES)
+    along = (distance_mm + along_sd_mm * node)[:, None]
+    return np.asarray(np.hypot(along, across_sd_mm * node))
+
+
+@lru_cache(maxsize=32)  # several measurements of a hip rest on the same lines
 def true_distance(measured_mm: float, along_sd_mm: float, across_sd_mm: float) -> Moments:
     """Return the true distance, mm, whose measurements have the measured one as their mean, and the
     SD of that estimate.
@@ -88,11 +102,11 @@ def true_distance(measured_mm: float, along_sd_mm: float, across_sd_mm: float) -
         return Moments(measured_mm, along_sd_mm)
     true_mm = measured_mm
     for _ in range(3):  # each time the error falls by (SD / distance)^2
-        too_long = scattered_distance(true_mm, along_sd_mm, across_sd_mm).mean - true_mm
+        too_long = _mean_distance(true_mm, along_sd_mm, across_sd_mm) - true_mm
         true_mm = max(measured_mm - too_long, measured_mm / 2)
     scatter = scattered_distance(true_mm, along_sd_mm, across_sd_mm)
-    further = scattered_distance(true_mm + _SLOPE_STEP_MM, along_sd_mm, across_sd_mm)
-    slope = (further.mean - scatter.mean) / _SLOPE_STEP_MM
+    further = _mean_distance(true_mm + _SLOPE_STEP_MM, along_sd_mm, across_sd_mm)
+    slope = (further - scatter.mean) / _SLOPE_STEP_MM
     return Moments(true_mm, scatter.sd / max(slope, 0.5))
 
 

@@ -26,7 +26,7 @@ from ifi_mri.batch import bids_cases, cases, executors, loop, one_case, receipts
 from ifi_mri.batch.cases import Case, Problem
 from ifi_mri.batch.one_case import CASES, REUSED, Outcome, Task
 from ifi_mri.batch.progress import Progress
-from ifi_mri.batch.receipts import DONE, FAILED, Settings
+from ifi_mri.batch.receipts import DONE, FAILED, Receipt, Settings
 from ifi_mri.batch.selected import Selection
 from ifi_mri.cohort import columns, rows, tables
 from ifi_mri.cohort.rows import CaseRows
@@ -163,15 +163,8 @@ def run(
             _wait_for_workers(out)
             batch = _Batch(out, settings, found, Progress(stream, len(found), quiet=quiet))
             batch.tell_traces = tell_traces
-            record = run_record.RunRecord(
-                command=command,
-                settings=settings,
-                cases_from=cases_from,
-                n_cases=len(found),
-                table_sha256=run_record.sha256_of(cases_from),
-                workers=f"dask {dask}" if dask else f"{n_processes} processes",
-                earlier=run_record.earlier_runs(out),
-            )
+            workers = f"dask {dask}" if dask else f"{n_processes} processes"
+            record = run_record.begun(out, settings, cases_from, len(found), workers, command)
             remove_temporary(out, [*tables.FILES, run_record.FILE_NAME])
             open_workers = _opener(dask, n_processes, out)
             return batch.run(open_workers, record, restart=restart, selection=selection)
@@ -239,9 +232,9 @@ class _Batch:
         self.stopped = ""
         with _interrupted_by_terminate():
             try:
-                tasks = self._left_to_do(restart, selection)
-                if tasks:
-                    self._analyse(tasks, open_workers)
+                left = self._left_to_do(restart, selection)
+                if left:
+                    self._analyse(self._tasks(left, restart), open_workers)
             except KeyboardInterrupt:
                 self.stopped = INTERRUPTED
         self.progress.end()
@@ -272,32 +265,41 @@ class _Batch:
 
     # --- what is left to do ---------------------------------------------------------------------
 
-    def _left_to_do(self, restart: bool, selection: Selection | None) -> list[Task]:
+    def _left_to_do(self, restart: bool, selection: Selection | None) -> list[Case]:
         """Return the cases that are to be analysed, and count those that are finished."""
-        tasks = []
+        left = []
         for case in self.found:
             if selection is not None and not selection.holds(case):
                 continue
-            task = self._task(case, restart)
-            if task is None:
+            if not restart and self._is_finished(case):
                 self.progress.add(REUSED, analysed=False)
             else:
-                tasks.append(task)
-        return tasks
+                left.append(case)
+        return left
 
-    def _task(self, case: Case, restart: bool) -> Task | None:
-        """Return what is to be done for a case; None where it is finished."""
+    def _is_finished(self, case: Case) -> bool:
+        """Return whether nothing needs doing, as far as can be told without reading the inputs."""
+        receipt = receipts.read(self.root / case.folder)
+        if receipt is None:
+            return False
+        task = self._task(case, receipt)
+        return task.may_reuse and bool(task.listing) and receipt.listing == task.listing
+
+    def _task(self, case: Case, receipt: Receipt | None) -> Task:
+        """Return what is to be done for a case; ``receipt`` is that in its folder, if it counts."""
         folder = self.root / case.folder
         asked = receipts.asked_of(case, self.settings)
-        receipt = None if restart else receipts.read(folder)
         try:
             listing = receipts.listing_of(case)
         except (IfiMriError, OSError):
             listing = ""  # analysing it will say what is wrong
         may_reuse = receipt is not None and receipts.is_finished(receipt, asked, folder)
-        if may_reuse and receipt is not None and listing and receipt.listing == listing:
-            return None
         return Task(case, self.settings, str(folder), asked, listing, may_reuse)
+
+    def _tasks(self, left: Iterable[Case], restart: bool) -> Iterator[Task]:
+        """Yield what is to be done, one case after the other: together they would be many."""
+        for case in left:
+            yield self._task(case, None if restart else receipts.read(self.root / case.folder))
 
     # --- doing it -------------------------------------------------------------------------------
 

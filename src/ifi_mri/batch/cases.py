@@ -5,12 +5,12 @@ Every problem of the table is found, with its line, before anything is started.
 """
 
 import csv
-import io
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -107,28 +107,23 @@ def read(path: Path) -> tuple[list[Case], list[Problem]]:
     ConfigError
         The file cannot be read as a table at all.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as problem:
-        raise ConfigError(f"{path}: cannot be read ({problem.strerror}). Check it.") from problem
-    except UnicodeDecodeError as problem:
-        raise ConfigError(f"{path}: is not UTF-8 text. Save the table as UTF-8.") from problem
-    header, lines = _lines(text, path)
+    rows = _rows(path)
+    header = [name.strip() for name in next(rows, (1, []))[1]]
     problems = list(_column_problems(header))
     if problems:
         return [], problems
     base = path.parent.absolute()
-    rows: list[tuple[int, CaseRow]] = []
+    cases = []
     _exists.cache_clear()
-    for line, cells in lines:
-        row = _row(line, header, cells, base, problems)
+    for line, cells in rows:
+        row = _row(line, header, cells, base, problems) if any(map(str.strip, cells)) else None
         if row is not None:
-            rows.append((line, row))
-    if not rows and not problems:
+            cases.append(_case(row, line, base))
+    if not cases and not problems:
         problems.append(Problem(None, None, None, "the table holds no case; add a row a case"))
-    problems += _repeats(rows)
-    several = _read_several_times(row for _, row in rows)
-    cases = [_case(row, line, base, row.case_id in several) for line, row in rows]
+    problems += _repeats(cases)
+    several = _read_several_times(cases)
+    cases = [_by_reading(case) if case.case_id in several else case for case in cases]
     problems += shared_folders(cases)
     return cases, sorted(problems, key=lambda problem: problem.line or 0)
 
@@ -136,19 +131,24 @@ def read(path: Path) -> tuple[list[Case], list[Problem]]:
 # --- the file -----------------------------------------------------------------------------------
 
 
-def _lines(text: str, path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return the header and the rows that are not blank, each with the line it ends on."""
-    first = text.split("\n", 1)[0]
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the cells of every row, the header first, each with the line it ends on.  The text is
+    never held together: a case as it is kept takes less than its row."""
     try:
-        header = [name.strip() for name in next(reader, [])]
-        rows = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
+        with path.open(encoding="utf-8-sig") as file:
+            first = file.readline()
+            delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
+            reader = csv.reader(chain([first], file), delimiter=delimiter, strict=True)
+            for cells in reader:
+                yield reader.line_num, cells
+    except OSError as problem:
+        raise ConfigError(f"{path}: cannot be read ({problem.strerror}). Check it.") from problem
+    except UnicodeDecodeError as problem:
+        raise ConfigError(f"{path}: is not UTF-8 text. Save the table as UTF-8.") from problem
     except csv.Error as problem:
         raise ConfigError(
             f"{path}: line {reader.line_num} is not CSV ({problem}). Correct that line."
         ) from problem
-    return header, rows
 
 
 def _column_problems(header: Sequence[str]) -> Iterator[Problem]:
@@ -209,30 +209,30 @@ def _wrong_cells(line: int, given: Mapping[str, str], wrong: ValidationError) ->
             yield Problem(line, case_id, column, text)
 
 
-def _repeats(rows: Sequence[tuple[int, CaseRow]]) -> Iterator[Problem]:
-    first_line: dict[tuple[Any, ...], int] = {}
-    for line, row in rows:
-        key = (row.case_id, row.reader, row.read)
-        first = first_line.setdefault(key, line)
-        if first != line:
+def _repeats(cases: Iterable[Case]) -> Iterator[Problem]:
+    first_line: dict[tuple[Any, ...], int | None] = {}
+    for case in cases:
+        key = (case.case_id, case.reader, case.read)
+        first = first_line.setdefault(key, case.line)
+        if first != case.line:
             text = (
                 f"stands in line {first} already with the same reader and read; give each reading "
                 "its own reader or read, or another case_id"
             )
-            yield Problem(line, row.case_id, "case_id", text)
+            yield Problem(case.line, case.case_id, "case_id", text)
 
 
 # --- cases --------------------------------------------------------------------------------------
 
 
-def _read_several_times(rows: Iterable[CaseRow]) -> set[str]:
-    return {case_id for case_id, n in Counter(row.case_id for row in rows).items() if n > 1}
+def _read_several_times(cases: Iterable[Case]) -> set[str]:
+    return {case_id for case_id, n in Counter(case.case_id for case in cases).items() if n > 1}
 
 
-def _case(row: CaseRow, line: int, base: Path, is_one_of_several: bool) -> Case:
+def _case(row: CaseRow, line: int, base: Path) -> Case:
     return Case(
         case_id=row.case_id,
-        folder=folder_name(row.case_id, row.reader, row.read, is_one_of_several),
+        folder=folder_name(row.case_id, row.reader, row.read, False),
         study=_absolute(base, row.study),
         landmarks=tuple(_absolute(base, path) for path in _paths(row.landmarks)),
         clinical=_absolute(base, row.clinical) if row.clinical else None,
@@ -242,6 +242,11 @@ def _case(row: CaseRow, line: int, base: Path, is_one_of_several: bool) -> Case:
             for name in ("anatomy", "fluid", "reader", "read", "position", "profile", "group")
         },
     )
+
+
+def _by_reading(case: Case) -> Case:
+    """Return a case that was read several times in a folder of this reading."""
+    return replace(case, folder=folder_name(case.case_id, case.reader, case.read, True))
 
 
 def _paths(cell: str) -> list[str]:

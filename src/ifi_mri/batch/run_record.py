@@ -79,6 +79,26 @@ class RunRecord:
         }
 
 
+def begun(
+    folder: Path,
+    settings: Settings,
+    cases_from: Path,
+    n_cases: int,
+    workers: str,
+    command: Sequence[str],
+) -> RunRecord:
+    """Return the record of a run that begins now in a folder."""
+    return RunRecord(
+        command=command,
+        settings=settings,
+        cases_from=cases_from,
+        n_cases=n_cases,
+        table_sha256=sha256_of(cases_from),
+        workers=workers,
+        earlier=earlier_runs(folder),
+    )
+
+
 def write(folder: Path, content: Mapping[str, Any]) -> None:
     """Write ``run.json``; OSError where the disk refuses."""
     text = json.dumps(content, indent=1, ensure_ascii=False)

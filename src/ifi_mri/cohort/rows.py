@@ -7,7 +7,7 @@ earlier run, and a table of many cases is written as fast as files are copied.
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from ifi_mri.cohort import columns
@@ -27,10 +27,11 @@ _GROUP_MARK: Final = "\x1f"
 
 def of_report(report: Report, folder: str) -> CaseRows:
     """Return a report's rows in every table; ``folder`` is where it lies, as the table says it."""
+    who = _who(report)
     return {
-        "cases": _rows("cases", [_case(report, folder)]),
-        "measurements": _rows("measurements", _measurements(report)),
-        "findings": _rows("findings", _findings(report)),
+        "cases": _rows("cases", who, [_case(report, folder)]),
+        "measurements": _rows("measurements", who, map(_result, words.results(report))),
+        "findings": _rows("findings", who, map(_finding, report.findings)),
     }
 
 
@@ -54,7 +55,7 @@ def without_report(
         "reason": reason,
         "folder": folder,
     }
-    return {table: _rows(table, [cells]) for table in columns.tables()}
+    return {table: _rows(table, cells, [{}]) for table in columns.tables()}
 
 
 def with_group(rows: CaseRows, group: str | None) -> CaseRows:
@@ -63,15 +64,15 @@ def with_group(rows: CaseRows, group: str | None) -> CaseRows:
     return {table: lines.replace(_GROUP_MARK, cell) for table, lines in rows.items()}
 
 
-def _rows(table: str, cells: Iterable[Cells]) -> str:
-    names = _NAMES[table]
-    return _lines(
-        [
-            _GROUP_MARK if name == "group" else _printable(csv_table.cell(row.get(name)))
-            for name in names
-        ]
-        for row in cells
-    )
+def _rows(table: str, who: Cells, rest: Iterable[Cells]) -> str:
+    """Return rows as text; ``who`` is the same in all of them, ``rest`` what tells them apart."""
+    names, same = _NAMES[table], _as_text(who) | {"group": _GROUP_MARK}
+    rows = (same | _as_text(cells) for cells in rest)
+    return _lines([row.get(name, "") for name in names] for row in rows)
+
+
+def _as_text(cells: Cells) -> dict[str, str]:
+    return {name: _printable(csv_table.cell(value)) for name, value in cells.items()}
 
 
 def _lines(rows: Iterable[list[str]]) -> str:
@@ -111,7 +112,7 @@ def _who(report: Report) -> Cells:
 def _case(report: Report, folder: str) -> Cells:
     anatomy, fluid = report.chosen(Role.ANATOMY), report.chosen(Role.FLUID_SENSITIVE)
     grid = anatomy.grid if anatomy else None
-    return _who(report) | {
+    return {
         "status": "done",
         "folder": folder,
         "hip_rotation": report.position.hip_rotation,
@@ -137,23 +138,11 @@ def inputs_digest(inputs: Iterable[InputFile]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _measurements(report: Report) -> Iterator[Cells]:
-    who = _who(report)
-    for result in words.results(report):
-        yield who | _result(result)
-
-
 def _result(result: Measurement | NotMeasured) -> Cells:
     cells: Cells = {"side": result.side or csv_table.BOTH_SIDES, "measurement": result.name}
     if isinstance(result, NotMeasured):
         return cells | {"status": "not measured", "reason": result.reason}
     return cells | csv_table.measured(result)
-
-
-def _findings(report: Report) -> Iterator[Cells]:
-    who = _who(report)
-    for finding in report.findings:
-        yield who | _finding(finding)
 
 
 def _finding(finding: Finding) -> Cells:

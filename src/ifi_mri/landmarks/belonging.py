@@ -6,8 +6,8 @@ sentence.  What only deserves care becomes a caution.  (The body's midline needs
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from ifi_mri.landmarks.shapes import AXES
 from ifi_mri.landmarks.sides import check_sides
 from ifi_mri.model import (
     Caution,
+    FloatArray,
     Grid,
     Instance,
     Landmark,
@@ -50,6 +51,13 @@ _ACROSS: Final = {
 
 #: A point on the outermost face of a voxel is inside whatever rounding says.
 _ROUNDING_MM: Final = 1e-3
+
+
+class _Drawn(NamedTuple):
+    """A landmark, and the slice coordinates of its points."""
+
+    mark: Landmark
+    slices: FloatArray
 
 
 def check(landmarks: LandmarkSet, study: Study, anatomy: Series | None) -> tuple[Caution, ...]:
@@ -85,10 +93,11 @@ def check(landmarks: LandmarkSet, study: Study, anatomy: Series | None) -> tuple
         check_inside(landmarks, anatomy, anatomy.grid)
     _check_named_slices(landmarks, study, anatomy)
     if anatomy is not None and anatomy.grid is not None:
-        _check_outlines(landmarks, anatomy, anatomy.grid)
-        cautions += _slice_cautions(landmarks, anatomy, anatomy.grid)
+        drawn = _drawn_on(anatomy, landmarks, anatomy.grid)
+        _check_outlines(drawn, landmarks, anatomy, anatomy.grid)
+        cautions += _slice_cautions(drawn, anatomy.grid)
         cautions += edge_cautions(landmarks, anatomy.grid)
-        cautions += _apart_cautions(landmarks, anatomy, anatomy.grid)
+        cautions += _apart_cautions(drawn, anatomy.grid)
     cautions += check_sides(landmarks, anatomy)
     return tuple(cautions)
 
@@ -158,7 +167,7 @@ def _check_on_slice(
     if series.grid is None:
         return
     normal = geometry.slice_normal(series.grid.affine)
-    across = np.asarray(mark.points_mm) @ normal
+    across = mark.vertices_mm @ normal
     planes = np.asarray([instance.position_mm for instance in instances]) @ normal
     off_mm = float(np.abs(across - planes[:, None]).max(axis=1).min())
     allowed_mm = ON_SLICE_FRACTION * series.grid.slice_spacing_mm
@@ -173,10 +182,11 @@ def _check_on_slice(
 # --- where the points lie -----------------------------------------------------------------------
 
 
-def _check_outlines(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> None:
+def _check_outlines(
+    drawn: Iterable[_Drawn], landmarks: LandmarkSet, anatomy: Series, grid: Grid
+) -> None:
     """Refuse outlines drawn across slices; axes may cross them."""
-    for mark in _drawn_on(anatomy, landmarks):
-        slices = geometry.slice_coordinate(grid.affine, mark.points_mm)
+    for mark, slices in drawn:
         spread_mm = float(np.ptp(slices)) * grid.slice_spacing_mm
         allowed_mm = ON_SLICE_FRACTION * grid.slice_spacing_mm
         if spread_mm > allowed_mm + _ROUNDING_MM:
@@ -190,12 +200,12 @@ def _check_outlines(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> None
             )
 
 
-def _drawn_on(anatomy: Series, landmarks: LandmarkSet) -> list[Landmark]:
+def _drawn_on(anatomy: Series, landmarks: LandmarkSet, grid: Grid) -> list[_Drawn]:
     """Return the landmarks that lie on slices of a series: without axes, which may cross slices,
     and without those that name a slice of another series."""
     own = {instance.sop_instance_uid for instance in anatomy.instances} | {None}
     return [
-        mark
+        _Drawn(mark, geometry.slice_coordinate(grid.affine, mark.vertices_mm))
         for mark in landmarks.landmarks
         if mark.name not in AXES and (mark.sop_instance_uid in own or own == {None})
     ]
@@ -206,11 +216,11 @@ def _slice_position_mm(grid: Grid, index: float) -> float:
     return geometry.position_along_normal_mm(grid.affine, centre)
 
 
-def _slice_cautions(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> Iterator[Caution]:
+def _slice_cautions(drawn: Iterable[_Drawn], grid: Grid) -> Iterator[Caution]:
     limit_mm = BETWEEN_SLICES_FRACTION * grid.slice_spacing_mm + _ROUNDING_MM
-    marks = _drawn_on(anatomy, landmarks)
-    for side, found in by_side([mark for mark in marks if _off_slice_mm(mark, grid) > limit_mm]):
-        worst_mm = max(_off_slice_mm(mark, grid) for mark in found)
+    off = [(mark, off_mm) for mark, at in drawn if (off_mm := _off_slice_mm(at, grid)) > limit_mm]
+    for side, found in by_side([mark for mark, _ in off]):
+        worst_mm = max(off_mm for mark, off_mm in off if mark.side is side)
         yield Caution(
             "landmark_between_slices",
             f"{listed(found)} up to {worst_mm:.1f} mm from the nearest slice, more than a quarter "
@@ -220,18 +230,18 @@ def _slice_cautions(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> Iter
         )
 
 
-def _off_slice_mm(mark: Landmark, grid: Grid) -> float:
+def _off_slice_mm(slices: FloatArray, grid: Grid) -> float:
     """Return how far the middle of a landmark lies from the nearest slice, mm."""
-    middle = float(np.mean(geometry.slice_coordinate(grid.affine, mark.points_mm)))
+    middle = float(np.mean(slices))
     return abs(middle - round(middle)) * grid.slice_spacing_mm
 
 
-def _apart_cautions(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> Iterator[Caution]:
+def _apart_cautions(drawn: Iterable[_Drawn], grid: Grid) -> Iterator[Caution]:
     """Say where one structure was marked by single points at different places of one slice."""
     points: dict[tuple[Side, LandmarkName, int], list[Point]] = {}
-    for mark in _drawn_on(anatomy, landmarks):
+    for mark, slices in drawn:
         if len(mark.points_mm) == 1:
-            level = int(np.rint(geometry.slice_coordinate(grid.affine, mark.points_mm)).item())
+            level = int(np.rint(slices).item())
             points.setdefault((mark.side, mark.name, level), []).append(mark.points_mm[0])
     yield from _crossed_cautions(points, grid)
     for (side, name, level), on_slice in points.items():

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ifi_mri import geometry
 from ifi_mri.errors import LandmarkMismatchError
@@ -45,8 +46,7 @@ def check_inside(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> None:
     """Refuse points outside the volume, and say when they would lie inside as RAS.  The femur's
     axes are drawn on coronal slices, which reach beyond the axial ones."""
     marks = [mark for mark in landmarks.landmarks if mark.name not in FEMORAL_AXES]
-    points_mm = [point for mark in marks for point in mark.points_mm]
-    if not points_mm or _beyond_mm(points_mm, grid).max() <= ROUNDING_MM:
+    if not marks or _beyond_mm(_vertices_mm(marks), grid).max() <= ROUNDING_MM:
         return
     beyond = [(_beyond_mm(mark.points_mm, grid), mark) for mark in marks]
     furthest, mark = max(beyond, key=lambda pair: pair[0].max())
@@ -59,7 +59,11 @@ def check_inside(landmarks: LandmarkSet, anatomy: Series, grid: Grid) -> None:
     )
 
 
-def _past_faces_mm(points_mm: Sequence[Sequence[float]], grid: Grid) -> FloatArray:
+def _vertices_mm(marks: Sequence[Landmark]) -> FloatArray:
+    return np.concatenate([mark.vertices_mm for mark in marks])
+
+
+def _past_faces_mm(points_mm: npt.ArrayLike, grid: Grid) -> FloatArray:
     """Return how far points lie past the faces of a volume, mm, shape (n, 6), negative inside:
     before the first and after the last slice, row and column.  The faces are those of the outer
     voxels, half a voxel outside their centres."""
@@ -73,7 +77,7 @@ def _past_faces_mm(points_mm: Sequence[Sequence[float]], grid: Grid) -> FloatArr
     return np.asarray(past, dtype=np.float64)
 
 
-def _beyond_mm(points_mm: Sequence[Sequence[float]], grid: Grid) -> FloatArray:
+def _beyond_mm(points_mm: npt.ArrayLike, grid: Grid) -> FloatArray:
     """Return how far points lie beyond the faces of a volume, mm, shape (n, 6), 0 inside."""
     return np.maximum(0, _past_faces_mm(points_mm, grid))
 
@@ -128,7 +132,7 @@ def _to_faces(marks: Sequence[Landmark], grid: Grid) -> tuple[FloatArray, FloatA
         return np.zeros(0), np.zeros(0)
     counts = [len(mark.points_mm) for mark in marks]
     starts = np.cumsum([0, *counts[:-1]])
-    points_mm = [point for mark in marks for point in mark.points_mm]
+    points_mm = _vertices_mm(marks)
     indices = geometry.patient_to_voxel(grid.affine, points_mm)
     last = np.asarray(grid.shape) - 1
     coordinates = geometry.slice_coordinate(grid.affine, points_mm)

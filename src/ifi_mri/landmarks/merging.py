@@ -134,7 +134,7 @@ def _once(landmarks: Iterable[Landmark]) -> tuple[Landmark, ...]:
     """Return landmarks without repeats, keeping the one that names its slice."""
     kept: dict[Landmark, Landmark] = {}
     for mark in landmarks:
-        key = replace(mark, sop_instance_uid=None)
+        key = mark if mark.sop_instance_uid is None else replace(mark, sop_instance_uid=None)
         if key not in kept or kept[key].sop_instance_uid is None:
             kept[key] = mark
     return tuple(kept.values())

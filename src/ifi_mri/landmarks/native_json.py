@@ -150,7 +150,7 @@ def _landmark(mark: NativeLandmark, system: CoordinateSystem, where: str) -> Lan
     placed = checked_landmark(
         mark.name, mark.side, points_mm, mark.closed, where, mark.sop_instance_uid
     )
-    return replace(placed, pixel_mm=mark.pixel_mm)
+    return placed if mark.pixel_mm is None else replace(placed, pixel_mm=mark.pixel_mm)
 
 
 def _refuse_unfilled(raw: dict[str, Any], source: Path) -> None:

@@ -3,7 +3,6 @@
 Coordinates are those of an SVG of `WIDTH` x `HEIGHT` units; the words beside it are the page's.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -105,10 +104,11 @@ def _y(share: float, highest: float) -> float:
     return HEIGHT - BOTTOM - share / highest * (HEIGHT - TOP - BOTTOM)
 
 
-def _steps(shares: Sequence[float] | FloatArray, edges: FloatArray, highest: float) -> str:
+def _steps(shares: FloatArray, edges: FloatArray, highest: float) -> str:
     """Return the outline of bars from the axis and back to it."""
     floor = HEIGHT - BOTTOM
-    path = [f"M{_x(float(edges[0])):.1f},{floor:.1f}"]
-    for share, end in zip(shares, edges[1:], strict=True):
-        path.append(f"V{_y(float(share), highest):.1f}H{_x(float(end)):.1f}")
+    first, *ends = edges.tolist()
+    path = [f"M{_x(first):.1f},{floor:.1f}"]
+    for share, end in zip(shares.tolist(), ends, strict=True):
+        path.append(f"V{_y(share, highest):.1f}H{_x(end):.1f}")
     return f"{''.join(path)}V{floor:.1f}"

@@ -96,26 +96,25 @@ def _laid_out(value: Any, margin: bytes = b"\n", line: Callable[[Any], bytes] = 
     """Return a value as JSON in lines: a line for every key of an object and for every text or
     object of a list; objects of a list within a list, points and other numbers stay on one."""
     inner = margin + b" "
-    if type(value) is not tuple:
+    if isinstance(value, Keys):
         parts = [
             b'"%b": %b'
-            % (
-                name.encode(),
-                _laid_out(item, inner, line)
-                if type(item) is tuple or isinstance(item, Keys)
-                else line(item),
-            )
-            for name, item in value
+            % (name.encode(), _laid_out(item, inner, line) if _has_lines(item) else line(item))
+            for name, item in vars(value).items()
         ]
         return b"{%b%b%b}" % (inner, (b"," + inner).join(parts), margin)
-    first = value[0] if value else None
-    if isinstance(first, Keys) and len(margin) <= OUTERMOST:
+    if isinstance(value[0], Keys) and len(margin) <= OUTERMOST:
         parts = [_laid_out(item, inner, line) for item in value]
-    elif isinstance(first, Keys) or type(first) is str:
-        parts = [line(item) for item in value]
     else:
-        return line(value)
+        parts = [line(item) for item in value]
     return b"[%b%b%b]" % (inner, (b"," + inner).join(parts), margin)
+
+
+def _has_lines(value: Any) -> bool:
+    """Return whether a value is laid out in lines: an object, or a list of objects or texts."""
+    if type(value) is tuple:
+        return bool(value) and (type(value[0]) is str or isinstance(value[0], Keys))
+    return isinstance(value, Keys)
 
 
 def _forgiving_line(value: Any) -> bytes:

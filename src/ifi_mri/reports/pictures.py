@@ -124,8 +124,10 @@ def grey_slice(
         window = tuple(np.percentile(sample, WINDOW_PERCENTILES))
     low, high = window
     scale = 255 / max(float(high - low), float(np.finfo(np.float32).tiny))
-    grey = np.clip((pixels - low) * scale, 0, 255).astype(np.uint8)
-    return GreySlice(view, np.ascontiguousarray(view.displayed(grey)))
+    grey = pixels - low
+    grey *= scale
+    shown = np.clip(grey, 0, 255, out=grey).astype(np.uint8)
+    return GreySlice(view, np.ascontiguousarray(view.displayed(shown)))
 
 
 def body(grey: GreySlice) -> Box:

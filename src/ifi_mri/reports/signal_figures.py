@@ -103,7 +103,9 @@ def _figure(
     indices = [slice_index(volume, value) for value in measurement.per_slice]
     found = signal_map(measurement, indices, marks, volume)
     grey = pictures.grey_slice(volume, index, _window(shown))
-    drawn = [(LANDMARK_TAGS[mark.name], grey.view.to_picture(mark.points_mm)) for mark in outlines]
+    drawn = [
+        (LANDMARK_TAGS[mark.name], grey.view.to_picture(mark.vertices_mm)) for mark in outlines
+    ]
     box = _box(grey, [points for _, points in drawn])
     image = pictures.image_of(grey, box)
     n_above = int(found.above(index).sum()) if found else 0

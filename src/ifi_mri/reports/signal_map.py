@@ -101,16 +101,15 @@ def signal_map(
     closed = [mark for mark in moved_as_measured(measurement, outlines) if mark.closed]
     window = _window(closed, volume)
     even = _field(measurement, window, volume)
-    marks: dict[int, list[Landmark]] = {}
-    for mark in closed:
-        marks.setdefault(nearest_slice(volume, mark), []).append(mark)
+    inside = _inside(closed, window, volume)
+    nothing = np.zeros(volume.voxels[0][window].shape, dtype=np.bool_)
     slices = {}
     for index, value in zip(indices, measurement.per_slice, strict=True):
         level, erosion = (dict(value.details).get(k) for k in ("reference_level", "erosion_pixels"))
         if not _is_number(level) or not isinstance(erosion, int):
             return None
         muscle, reference = (
-            _read(name, marks.get(index, ()), window, volume, erosion)
+            geometry.eroded(inside.get((index, name), nothing), erosion)
             for name in (LandmarkName.QUADRATUS_FEMORIS, LandmarkName.REFERENCE_MUSCLE)
         )
         ratio = volume.voxels[index][window].astype(np.float64) / even / level
@@ -148,22 +147,25 @@ def moved_as_measured(
     return moved(outlines, step) if any(step) else tuple(outlines)
 
 
-def _read(
-    name: LandmarkName, marks: Iterable[Landmark], window: Window, volume: Volume, erosion: int
-) -> BoolArray:
-    """Return the pixels of a structure without the outermost ones, as they were read, from the
-    outlines on one slice."""
-    shape = volume.voxels.shape[1:]
-    whole = np.zeros(volume.voxels[0][window].shape, dtype=np.bool_)
-    for mark in marks:
-        if mark.name is name:
-            whole |= geometry.pixels_inside(mark.points_mm, volume.affine, shape)[window]
-    return geometry.eroded(whole, erosion)
+def _inside(
+    marks: Sequence[Landmark], window: Window, volume: Volume
+) -> dict[tuple[int, LandmarkName], BoolArray]:
+    """Return the pixels of a window that lie inside outlines, by slice and structure."""
+    first = [part.start for part in window]
+    corners = [
+        geometry.patient_to_voxel(volume.affine, mark.vertices_mm)[:, 1:] - first for mark in marks
+    ]
+    inside: dict[tuple[int, LandmarkName], BoolArray] = {}
+    pixels = geometry.pixels_inside_each(corners, volume.voxels[0][window].shape)
+    for mark, part in zip(marks, pixels, strict=True):
+        place = nearest_slice(volume, mark), mark.name
+        inside[place] = inside[place] | part if place in inside else part
+    return inside
 
 
 def nearest_slice(volume: Volume, mark: Landmark) -> int:
     """Return the slice of a volume whose plane is nearest to a landmark."""
-    return int(np.rint(geometry.slice_coordinate(volume.affine, mark.points_mm).mean()))
+    return int(np.rint(geometry.slice_coordinate(volume.affine, mark.vertices_mm).mean()))
 
 
 def _is_number(value: object) -> TypeGuard[float]:

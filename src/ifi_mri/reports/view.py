@@ -7,6 +7,7 @@ the top left corner of the slice, x to the right and y down, so that a line in t
 slice is as long on the picture as in the patient.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -135,8 +136,8 @@ def view_of_slice(volume: Volume, slice_index: int) -> View:
 
 def letters(direction: npt.ArrayLike) -> str:
     """Return the letters of a direction in patient LPS, the strongest first: ``"R"``, ``"RA"``."""
-    unit = np.asarray(direction, dtype=np.float64)
-    unit = unit / np.linalg.norm(unit)
-    strongest, *others = np.argsort(-np.abs(unit), kind="stable")
-    axes = [strongest, *(axis for axis in others if abs(unit[axis]) > LEANING)]
-    return "".join(LETTERS[axis][0 if unit[axis] > 0 else 1] for axis in axes)
+    along = np.asarray(direction, dtype=np.float64).tolist()
+    least = LEANING * math.hypot(*along)
+    strongest, *others = sorted(range(3), key=lambda axis: -abs(along[axis]))
+    axes = [strongest, *(axis for axis in others if abs(along[axis]) > least)]
+    return "".join(LETTERS[axis][0 if along[axis] > 0 else 1] for axis in axes)
