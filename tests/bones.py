@@ -31,7 +31,9 @@ POINT_SPREAD_PIXELS = 0.35
 class Bones:
     """A slice with both bones.  The frame of the shapes: x from ischium to femur, y to the back.
 
-    ``outside`` is muscle, fat, or a layer of fat ``layer_mm`` thick with muscle beyond.
+    ``outside`` is muscle, fat, or a layer of fat ``layer_mm`` thick with muscle beyond.  The cortex
+    is missing within ``hole_mm`` of the true ends.  ``ringing`` is 1 where the k-space was cut off
+    without a filter: edges ring; less where a filter leaves so much of that.
     """
 
     gap_mm: float = 14.0
@@ -45,6 +47,8 @@ class Bones:
     spur_mm: float = 6.0
     offset_mm: tuple[float, float] = (0.0, 0.0)
     has_cortex: tuple[bool, bool] = (True, True)
+    hole_mm: float = 0.0
+    ringing: float = 0.0
     side: Side = Side.LEFT
 
     def ischium(self, x, y):
@@ -105,6 +109,10 @@ class Bones:
         for distance, has_cortex in zip((ischium, femur), self.has_cortex, strict=True):
             image = np.where(distance < 0, CORTEX if has_cortex else MARROW, image)
             image = np.where(distance < -self.cortex_mm, MARROW, image)
+        if self.hole_mm:
+            for distance, end in zip((ischium, femur), self.nearest, strict=True):
+                in_hole = np.hypot(x - end[0], y - end[1]) < self.hole_mm
+                image = np.where(in_hole & (distance < 0), MARROW, image)
         return image
 
     @cached_property
@@ -162,8 +170,11 @@ class Bones:
         inverse = np.linalg.inv(axes)
         x = right[None] * inverse[0, 0] + down[:, None] * inverse[1, 0]
         y = right[None] * inverse[0, 1] + down[:, None] * inverse[1, 1]
-        fine = gaussian_filter(self.tissue(x, y), POINT_SPREAD_PIXELS * n, mode="nearest")
+        tissue = self.tissue(x, y)
+        fine = gaussian_filter(tissue, POINT_SPREAD_PIXELS * n, mode="nearest")
         image = fine.reshape(rows, n, columns, n).mean(axis=(1, 3))
+        if self.ringing:
+            image = self.ringing * _cut_off(tissue, n) + (1 - self.ringing) * image
         ramp = np.linspace(-0.5, 0.5, columns)[None] + np.linspace(-0.3, 0.3, rows)[:, None]
         return image * (1 + self.shading * ramp)
 
@@ -198,6 +209,17 @@ def volume_of(image, affine) -> Volume:
     position = tuple(float(x) for x in affine[:3, 3])
     instance = Instance(Path("1.dcm"), None, "1.2.3", None, position, 1)
     return Volume(voxels, affine, "9.9", "9", (instance,))
+
+
+def _cut_off(fine, n: int):
+    """Return an image of pixels n times as wide, of only the waves that they hold."""
+    size = np.array(fine.shape) // n
+    waves = np.fft.fftshift(np.fft.fft2(fine))
+    low = np.array(fine.shape) // 2 - size // 2
+    waves = waves[low[0] : low[0] + size[0], low[1] : low[1] + size[1]] / n**2
+    down, right = (np.fft.fftshift(np.fft.fftfreq(count)) / n for count in size)
+    to_middle = np.exp(2j * np.pi * (n - 1) / 2 * (down[:, None] + right))  # of n by n places
+    return np.fft.ifft2(np.fft.ifftshift(waves * to_middle)).real
 
 
 def _joined(a, b, radius: float = 4.0):

@@ -20,15 +20,15 @@ from ifi_mri.refinement.edge_model import (
 )
 
 #: A fit has converged when the edge moves by less than this, mm, where its pixels change their say,
-#: or chi-square by less than this, where they keep it.
+#: or chi-square by less than this, where they keep it, or by this share of a growth of which it is
+#: enough to know that it is large.
 _CONVERGED_MM: Final = 0.04
 _CONVERGED: Final = 0.5
+_CLOSE: Final = 0.1
 
 #: Where marrow and surroundings meet without a cortex, as a share of the thickness it would have:
-#: starts of a fit that may end in a hollow of its own.  A growth so many times beyond proof is
-#: believed at once.
+#: starts of a fit that may end in a hollow of its own.
 _WITHOUT_CORTEX: Final = (0.5, 0.0)
-_FAR_BEYOND: Final = 4.0
 
 _MAX_STEPS: Final = 12
 _DAMPING: Final = 1e-3
@@ -39,7 +39,9 @@ _BISQUARE: Final = 4.685
 _SD_OF_MAD: Final = 1.4826
 
 
-def fit_edge(pixels: Pixels, tissue: Tissue, start: Start, layered: bool = False) -> EdgeFit:
+def fit_edge(
+    pixels: Pixels, tissue: Tissue, start: Start, layered: bool = False, rings: bool = False
+) -> EdgeFit:
     """Return the outer edge of bone or tendon along a curve.
 
     Least squares with priors, by damped Gauss-Newton steps.  The standard deviations are those of
@@ -52,37 +54,42 @@ def fit_edge(pixels: Pixels, tissue: Tissue, start: Start, layered: bool = False
     start : Start
     layered : bool
         Whether a layer of another brightness clothes the edge, with something else beyond.
+    rings : bool
+        Whether the picture rings at edges, since its k-space was cut off without a filter.
     """
-    return _fit(Model(pixels, start, tissue, layered))
+    return _fit(Model(pixels, start, tissue, layered, rings))
 
 
-def evidence_of_cortex(pixels: Pixels, fit: EdgeFit, start: Start, proof: float) -> float:
-    """Return by how much chi-square grows where marrow and surroundings meet without a cortex, or
-    any growth that is less than ``proof``.
+def without_cortex(
+    pixels: Pixels, fit: EdgeFit, start: Start, enough: tuple[float, float], rings: bool = False
+) -> float:
+    """Return by how much chi-square grows where marrow and surroundings meet without a cortex.
 
-    ``fit`` and ``start`` are a bone's, without a layer: a dark layer would stand in for the cortex.
+    Every pixel keeps the say that it has in the fit with one.  Any growth that is less than the
+    first of ``enough`` is as good as any other, and any that is more than the second.
     """
     growth = np.inf
     for share in _WITHOUT_CORTEX:
         between = start._replace(offset_mm=fit.offset_mm - share * fit.thickness_mm)
-        model = Model(pixels, between, Tissue.TENDON)
-        growth = min(growth, _growth(model, fit, proof))
-        if growth < proof or growth > _FAR_BEYOND * proof:
+        model = Model(pixels, between, Tissue.MARROW, rings=rings)
+        growth = min(growth, _growth(model, fit, enough))
+        if not enough[0] <= growth <= enough[1]:
             break
     return growth
 
 
-def evidence_of_layer(
-    pixels: Pixels, tissue: Tissue, fit: EdgeFit, start: Start, proof: float
+def ringing(pixels: Pixels, fit: EdgeFit, start: Start) -> float:
+    """Return by how much chi-square grows, or falls, where a bone's edge rings, when every pixel
+    keeps its say."""
+    return _growth(Model(pixels, start._replace(before=fit), Tissue.BONE, rings=True), fit)
+
+
+def without_layer(
+    pixels: Pixels, tissue: Tissue, fit: EdgeFit, start: Start, enough: float
 ) -> float:
     """Return by how much chi-square grows without the layer of a layered fit, or any growth that is
-    less than ``proof``."""
-    return _growth(Model(pixels, start, tissue), fit, proof)
-
-
-def _growth(model: Model, fit: EdgeFit, proof: float) -> float:
-    misfit = _least_misfit(model, Say(fit.weight, fit.noise), fit.misfit + proof)
-    return misfit - fit.misfit
+    less than ``enough``."""
+    return _growth(Model(pixels, start, tissue), fit, (enough, 2 * enough))
 
 
 def _fit(model: Model) -> EdgeFit:
@@ -101,25 +108,29 @@ def _fit(model: Model) -> EdgeFit:
     return model.result(theta, covariance, left, say)
 
 
-def _least_misfit(model: Model, say: Say, enough: float) -> float:
-    """Return the misfit of a model when every pixel keeps its say, or any misfit below ``enough``.
+def _growth(model: Model, fit: EdgeFit, enough: tuple[float, float] = (-np.inf, np.inf)) -> float:
+    """Return by how much chi-square grows from a fit to the best of a model, priors included, when
+    every pixel keeps its say; roughly where it is less or more than ``enough``.
 
     Levenberg's and Marquardt's steps, for a model that does not fit may lead Gauss and Newton to
     and fro.
     """
+    say = Say(fit.weight, fit.noise)
     theta, damping = model.start, _DAMPING
-    misfit, cost, information, pull = model.costs(theta, say)
+    cost, information, pull = model.cost(theta, say)
     for _ in range(_MAX_STEPS):
         tried = theta + model.step(information, pull, damping)
-        tried_misfit, tried_cost, *equations = model.costs(tried, say)
+        tried_cost, *equations = model.cost(tried, say)
         if tried_cost > cost:
             damping *= 10
             continue
         gained, damping = cost - tried_cost, damping / 3
-        theta, misfit, cost, (information, pull) = tried, tried_misfit, tried_cost, equations
-        if gained < _CONVERGED or misfit < enough:
+        theta, cost, (information, pull) = tried, tried_cost, equations
+        growth = cost - fit.cost
+        close = _CLOSE * growth if growth > enough[1] else _CONVERGED
+        if gained < close or growth < enough[0]:
             break
-    return misfit
+    return cost - fit.cost
 
 
 def _say(left: FloatArray, window: FloatArray, least_noise: float, equal: bool) -> Say:

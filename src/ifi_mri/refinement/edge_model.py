@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
+from scipy.special import ndtr, sici
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -34,6 +34,7 @@ class Tissue(Enum):
 
     BONE = auto()
     TENDON = auto()
+    MARROW = auto()  # that meets the surroundings without a cortex: what evidence speaks against
 
 
 #: Marrow (or tendon) that takes part in a fit, mm, and at least so many pixels.
@@ -80,6 +81,9 @@ class _Prior(NamedTuple):
     longest: float
 
 
+#: SD of the logarithm of a cortex's thickness about what a search took it for.
+_ANY_THICKNESS: Final = 0.8
+
 #: Nothing is known of the first coefficient.
 _FREE: Final = 1e3
 
@@ -87,7 +91,7 @@ _FREE: Final = 1e3
 #: free; a bone 5 mm in radius bends by 1.1 mm of the third over 8 mm.
 _EDGE: Final = _Prior((_FREE, _FREE, 1.5, 0.7, 0.4), 1.0)
 _EDGE_HALF_MM: Final = 4.0
-_LOG_THICKNESS: Final = _Prior((0.8, 0.3), 0.4)
+_LOG_THICKNESS: Final = _Prior((_ANY_THICKNESS, 0.3), 0.4)
 _LOG_BLUR: Final = _Prior((0.12,), 0.2)
 _LOG_LAYER: Final = _Prior((0.5,), 0.3)
 
@@ -104,27 +108,37 @@ class Pixels(NamedTuple):
     """Pixels around a curve, each with its place relative to it, arrays of shape (n,).
 
     ``along_mm`` is the position along the curve, 0 in its middle; ``height_mm`` how far outward of
-    the curve; ``width_mm`` the pixel's width seen across the curve.  ``half_mm`` is the curve's
-    half-length, ``noise`` the SD of the image's noise, of which ``per_sample`` pixels share one
-    independent sample.
+    the curve; ``width_mm`` the pixel's width seen across the curve and ``cutoff_mm`` half the
+    shortest wave that the pixels hold in that direction.  ``half_mm`` is the curve's half-length,
+    ``noise`` the SD of the image's noise, of which ``per_sample`` pixels share one independent
+    sample; so much of the inside takes part as ``inside_pixels`` says.
     """
 
     value: FloatArray
     along_mm: FloatArray
     height_mm: FloatArray
     width_mm: FloatArray
+    cutoff_mm: FloatArray
     half_mm: float
     noise: float
     per_sample: float = 1.0
+    inside_pixels: float = INSIDE_PIXELS
+
+    @property
+    def inside_mm(self) -> FloatArray:
+        """How much of marrow or tendon takes part."""
+        return np.asarray(np.maximum(INSIDE_MM, self.inside_pixels * self.width_mm))
 
 
 class Start(NamedTuple):
     """Where a fit begins: heights of the edge, good to about 1 mm, at positions along the curve,
-    and the thickness of the cortex; ``before`` is a fit of the same edge around another curve."""
+    and the thickness of the cortex with the SD of its logarithm; ``before`` is a fit of the same
+    edge around another curve."""
 
     along_mm: FloatArray
     offset_mm: FloatArray
     thickness_mm: float
+    log_thickness_sd: float = _ANY_THICKNESS
     before: "EdgeFit | None" = None
 
 
@@ -146,6 +160,10 @@ class EdgeFit:
         Thickness of the layer of fat outside, where one was fitted.
     noise : float
         SD of what the model leaves over.
+    rings : bool
+        Whether it is an edge that rings.
+    strain : float
+        Chi-square of the parameters against what is expected of them.
     left, weight : arrays of shape (pixels,)
         What the model leaves over on every pixel, and the pixel's say.
     parameters : dict
@@ -161,15 +179,17 @@ class EdgeFit:
     blur_pixels: float
     layer_mm: float | None
     noise: float
+    rings: bool
+    strain: float
     left: FloatArray
     weight: FloatArray
     per_sample: float
     parameters: dict[str, FloatArray]
 
     @property
-    def misfit(self) -> float:
-        """Chi-square of what is left over, in independent samples."""
-        return misfit_of(self.left, Say(self.weight, self.noise), self.per_sample)
+    def cost(self) -> float:
+        """Chi-square of what is left over, in independent samples, and of the parameters."""
+        return misfit_of(self.left, Say(self.weight, self.noise), self.per_sample) + self.strain
 
 
 class Say(NamedTuple):
@@ -194,12 +214,16 @@ def _edge_prior(half_mm: float) -> _Prior:
     return _EDGE._replace(sd=tuple(sd * half_mm / _EDGE_HALF_MM for sd in _EDGE.sd))
 
 
-def _parameters(tissue: Tissue, half_mm: float, layered: bool) -> dict[str, _Prior]:
-    bone = {"log_thickness": _LOG_THICKNESS, "inner": _MARROW, "dark": _CORTEX}
+def _parameters(
+    tissue: Tissue, half_mm: float, layered: bool, log_thickness_sd: float
+) -> dict[str, _Prior]:
+    thickness = _LOG_THICKNESS._replace(sd=(log_thickness_sd, *_LOG_THICKNESS.sd[1:]))
+    bone = {"log_thickness": thickness, "inner": _MARROW, "dark": _CORTEX}
+    alone = {"dark": _TENDON if tissue is Tissue.TENDON else _MARROW}
     layer = {"log_layer": _LOG_LAYER, "beyond": _BEYOND}
     return {
         "edge": _edge_prior(half_mm),
-        **(bone if tissue is Tissue.BONE else {"dark": _TENDON}),
+        **(bone if tissue is Tissue.BONE else alone),
         "outer": _OUTSIDE,
         **(layer if layered else {}),
         "log_blur": _LOG_BLUR,
@@ -209,8 +233,16 @@ def _parameters(tissue: Tissue, half_mm: float, layered: bool) -> dict[str, _Pri
 class Model:
     """The parameters by name with their priors; the model's value and slopes at every pixel."""
 
-    def __init__(self, pixels: Pixels, start: Start, tissue: Tissue, layered: bool = False) -> None:
-        parameters = _parameters(tissue, pixels.half_mm, layered)
+    def __init__(
+        self,
+        pixels: Pixels,
+        start: Start,
+        tissue: Tissue,
+        layered: bool = False,
+        rings: bool = False,
+    ) -> None:
+        self.rings = rings
+        parameters = _parameters(tissue, pixels.half_mm, layered, start.log_thickness_sd)
         self.pixels, self.along_mm = pixels, start.along_mm
         self.part: dict[str, slice] = {}
         n = 0
@@ -224,9 +256,9 @@ class Model:
         self.degree = np.concatenate([np.arange(len(prior.sd)) for prior in priors])
         self.polynomials = self._legendre(pixels.along_mm)
         self.basis = self.polynomials[self.degree]
-        self.bright = _typical_brightness(pixels, start, self.is_bone)
+        self.bright = _typical_brightness(pixels, start, tissue)
         self.expected = self._expected(start)
-        self.start = self._start(start)
+        self.start = self._start(start, tissue)
 
     @property
     def is_bone(self) -> bool:
@@ -265,12 +297,13 @@ class Model:
             expected[self.part["log_layer"].start] = np.log(_LAYER_MM)
         return expected
 
-    def _start(self, start: Start) -> FloatArray:
+    def _start(self, start: Start, tissue: Tissue) -> FloatArray:
         theta = self.expected.copy()
         curve = self._legendre(start.along_mm)
         ridge = np.diag(self.precision[self.part["edge"]]) * _GOOD_TO_MM**2
         theta[self.part["edge"]] = np.linalg.solve(curve @ curve.T + ridge, curve @ start.offset_mm)
-        theta[self.part["dark"].start] = max(theta[self.part["dark"].start], DARK_FRACTION)
+        dark = self.part["dark"].start
+        theta[dark] = 1.0 if tissue is Tissue.MARROW else max(theta[dark], DARK_FRACTION)
         for name in ("inner", "outer", "beyond"):
             if name in self.part:
                 theta[self.part[name].start] = 1.0
@@ -284,31 +317,33 @@ class Model:
         """Return the model, shape (pixels,), its slopes, (parameters, pixels), and the window."""
         along = self._along(theta, self.polynomials)
         dark, outer = along["dark"], along["outer"]
-        blur = self.pixels.width_mm * np.exp(theta[self.part["log_blur"]])
+        blur = np.exp(theta[self.part["log_blur"]])
+        wide_mm = self.pixels.cutoff_mm / BLUR_PIXELS if self.rings else self.pixels.width_mm
+        blur, (step, bell) = wide_mm * blur, _RINGING if self.rings else _BLURRED
         height = self.pixels.height_mm - along["edge"]
-        outside = ndtr(height / blur)
+        outside = step(height / blur)
         predicted = dark + (outer - dark) * outside
-        lift = (outer - dark) * _bell(height, blur)
+        lift = (outer - dark) * bell(height, blur)
         slope = {"edge": -lift, "log_blur": -lift * height}
         share = {"dark": 1 - outside, "outer": outside}
         thickness = layer = np.zeros_like(height)
         if self.is_bone:
             inner, thickness = along["inner"], along["log_thickness"]
             depth = height + thickness
-            share["inner"] = ndtr(-depth / blur)
+            share["inner"] = step(-depth / blur)
             share["dark"] = share["dark"] - share["inner"]
             predicted += (inner - dark) * share["inner"]
-            fall = (inner - dark) * _bell(depth, blur)
+            fall = (inner - dark) * bell(depth, blur)
             slope["edge"] += fall
             slope["log_blur"] += fall * depth
             slope["log_thickness"] = -fall * thickness
         if "beyond" in along:
             beyond, layer = along["beyond"], along["log_layer"]
             past = height - layer
-            share["beyond"] = ndtr(past / blur)
+            share["beyond"] = step(past / blur)
             share["outer"] = share["outer"] - share["beyond"]
             predicted += (beyond - outer) * share["beyond"]
-            change = (beyond - outer) * _bell(past, blur)
+            change = (beyond - outer) * bell(past, blur)
             slope["edge"] -= change
             slope["log_blur"] -= change * past
             slope["log_layer"] = -change * layer
@@ -333,17 +368,20 @@ class Model:
         damped[np.diag_indices_from(damped)] *= 1 + damping
         return np.asarray(np.clip(np.linalg.solve(damped, pull), -self.longest, self.longest))
 
-    def costs(self, theta: FloatArray, say: Say) -> tuple[float, float, FloatArray, FloatArray]:
-        """Return the misfit, the same with the priors, and the normal equations."""
+    def cost(self, theta: FloatArray, say: Say) -> tuple[float, FloatArray, FloatArray]:
+        """Return the misfit and strain together, and the normal equations."""
         predicted, slopes, _ = self.evaluate(theta)
         left = self.pixels.value - predicted
         misfit = misfit_of(left, say, self.pixels.per_sample)
-        strain = float((self.precision * (theta - self.expected) ** 2).sum())
-        return misfit, misfit + strain, *self.normal_equations(theta, slopes, left, say)
+        return misfit + self.strain(theta), *self.normal_equations(theta, slopes, left, say)
+
+    def strain(self, theta: FloatArray) -> float:
+        """Return the chi-square of parameters against what is expected of them."""
+        return float((self.precision * (theta - self.expected) ** 2).sum())
 
     def _window(self, height: FloatArray, thickness: FloatArray, layer: FloatArray) -> FloatArray:
         width = self.pixels.width_mm
-        inside = height + thickness + np.maximum(INSIDE_MM, INSIDE_PIXELS * width)
+        inside = height + thickness + self.pixels.inside_mm
         reach = layer + _BEYOND_MM if "log_layer" in self.part else OUTSIDE_MM
         outside = np.maximum(reach, OUTSIDE_PIXELS * width) - height
         return np.asarray(_fading(inside) * _fading(outside))
@@ -365,6 +403,8 @@ class Model:
             blur_pixels=float(np.exp(theta[self.part["log_blur"]][0])),
             layer_mm=float(np.median(along["log_layer"])) if "log_layer" in along else None,
             noise=say.noise,
+            rings=self.rings,
+            strain=self.strain(theta),
             left=left,
             weight=say.weight,
             per_sample=self.pixels.per_sample,
@@ -372,15 +412,12 @@ class Model:
         )
 
 
-def _typical_brightness(pixels: Pixels, start: Start, is_bone: bool) -> float:
+def _typical_brightness(pixels: Pixels, start: Start, tissue: Tissue) -> float:
     """Return the median brightness of the marrow, or of what lies outside a tendon."""
     height = pixels.height_mm - np.interp(pixels.along_mm, start.along_mm, start.offset_mm)
-    if is_bone:
-        depth, reach = (
-            -height - start.thickness_mm,
-            np.maximum(INSIDE_MM, INSIDE_PIXELS * pixels.width_mm),
-        )
-        wanted = (depth > _FADE_MM) & (depth < reach)
+    if tissue is not Tissue.TENDON:
+        depth = -height - (start.thickness_mm if tissue is Tissue.BONE else 0.0)
+        wanted = (depth > _FADE_MM) & (depth < pixels.inside_mm)
     else:
         wanted = (height > _FADE_MM) & (height < OUTSIDE_MM + _FADE_MM)
     typical = float(np.median(pixels.value[wanted])) if wanted.any() else 0.0
@@ -395,3 +432,22 @@ def _fading(inside_mm: FloatArray) -> FloatArray:
 def _bell(height: FloatArray, blur: FloatArray) -> FloatArray:
     """Return the derivative of a blurred step."""
     return np.asarray(np.exp(-0.5 * (height / blur) ** 2) / (_ROOT_2_PI * blur))
+
+
+def _blurred_step(blurs: FloatArray) -> FloatArray:
+    return np.asarray(ndtr(blurs))
+
+
+def _ringing_step(waves: FloatArray) -> FloatArray:
+    """Return a step of which a k-space holds no waves shorter than 2: it rings."""
+    return np.asarray(0.5 + sici(np.pi * waves)[0] / np.pi)
+
+
+def _sinc(height: FloatArray, blur: FloatArray) -> FloatArray:
+    """Return the derivative of a step that rings."""
+    return np.asarray(np.sinc(height / blur) / blur)
+
+
+#: A blurred step and its derivative, of a picture that does not ring and of one that does.
+_BLURRED: Final = _blurred_step, _bell
+_RINGING: Final = _ringing_step, _sinc

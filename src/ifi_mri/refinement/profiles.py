@@ -7,7 +7,7 @@ pixels the image is interpolated by cubic B-splines, which keep an edge as sharp
 it (Unser M, IEEE Signal Process Mag 1999;16(6):22, doi:10.1109/79.799930).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -70,6 +70,15 @@ class SlicePatch:
     _mm_per_pixel: FloatArray
     _corner: FloatArray
     _coefficients: FloatArray
+    _slice: npt.NDArray[np.float32]
+
+    def wider(self, by_mm: float) -> "SlicePatch":
+        """Return the patch with so much more of the slice around it; what is known of its noise
+        and brightness stays."""
+        margin = by_mm * np.linalg.norm(self._pixels_per_mm, axis=1)
+        low, high = self._corner - margin, self._corner + self.image.shape + margin
+        corner, pixels = _box(self._slice, low, high)
+        return replace(self, image=pixels, _corner=corner, _coefficients=_coefficients(pixels))
 
     def places(self, points_mm: npt.ArrayLike) -> FloatArray:
         """Return places in the slice's plane, shape (..., 2), mm, of patient positions (..., 3)."""
@@ -97,6 +106,12 @@ class SlicePatch:
         """Return the width of a pixel seen along unit directions, shape (..., 2) -> (...), mm: of
         the box whose variance is that of the pixel's projection."""
         return np.asarray(np.linalg.norm(directions @ self._mm_per_pixel, axis=-1))
+
+    def cutoffs_mm(self, directions: FloatArray) -> FloatArray:
+        """Return half the shortest wave that the pixels hold along unit directions, shape (..., 2)
+        -> (...), mm: a pixel's width along its rows and columns, less between them, since a k-space
+        as wide as it is high reaches further along its diagonals."""
+        return np.asarray(np.abs(directions @ self._mm_per_pixel).max(axis=-1))
 
     def pixels(self, places: FloatArray, reach_mm: float) -> tuple[FloatArray, FloatArray]:
         """Return brightness, shape (n,), and places, (n, 2), of all pixels of the patch in the box
@@ -136,9 +151,7 @@ def patch_around(
     pixels_per_mm = np.asarray(np.linalg.inv(mm_per_pixel), dtype=np.float64)
     index = ((np.asarray(points_mm, np.float64) - origin_mm) @ basis.T) @ pixels_per_mm.T
     margin = reach_mm / np.linalg.norm(matrix[:3, 1:3], axis=0) + _SPLINE_MARGIN
-    low = np.clip(np.floor(index.min(axis=0) - margin), 0, image.shape).astype(int)
-    high = np.clip(np.ceil(index.max(axis=0) + margin) + 1, 0, image.shape).astype(int)
-    pixels = np.asarray(image[low[0] : high[0], low[1] : high[1]], dtype=np.float64)
+    corner, pixels = _box(image, index.min(axis=0) - margin, index.max(axis=0) + margin + 1)
     return SlicePatch(
         origin_mm=origin_mm,
         basis=basis,
@@ -147,9 +160,24 @@ def patch_around(
         image=pixels,
         _pixels_per_mm=pixels_per_mm,
         _mm_per_pixel=mm_per_pixel,
-        _corner=low.astype(np.float64),
-        _coefficients=spline_filter(pixels, order=3) if pixels.size else np.zeros((0, 0)),
+        _corner=corner,
+        _coefficients=_coefficients(pixels),
+        _slice=image,
     )
+
+
+def _box(
+    image: npt.NDArray[np.float32], low: FloatArray, high: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the first pixel, shape (2,), and all pixels of a box as far as the image reaches."""
+    first = np.clip(np.floor(low), 0, image.shape).astype(int)
+    last = np.clip(np.ceil(high), 0, image.shape).astype(int)
+    pixels = np.asarray(image[first[0] : last[0], first[1] : last[1]], dtype=np.float64)
+    return first.astype(np.float64), pixels
+
+
+def _coefficients(pixels: FloatArray) -> FloatArray:
+    return np.asarray(spline_filter(pixels, order=3)) if pixels.size else np.zeros((0, 0))
 
 
 def noise_of(image: FloatArray) -> Noise:
@@ -289,13 +317,14 @@ def straightened(patch: SlicePatch, curve: Curve, depths_mm: FloatArray) -> Floa
 
 
 class Beside(NamedTuple):
-    """Pixels beside a curve: brightness, position along it, height over it and width across it,
-    arrays of shape (n,), mm."""
+    """Pixels beside a curve: brightness, position along it, height over it, width and half the
+    shortest wave across it, arrays of shape (n,), mm."""
 
     value: FloatArray
     along_mm: FloatArray
     height_mm: FloatArray
     width_mm: FloatArray
+    cutoff_mm: FloatArray
 
 
 def pixels_beside(patch: SlicePatch, curve: Curve, lowest_mm: float, highest_mm: float) -> Beside:
@@ -314,8 +343,9 @@ def pixels_beside(patch: SlicePatch, curve: Curve, lowest_mm: float, highest_mm:
     first, last = curve.along_mm[0] - half_step, curve.along_mm[-1] + half_step
     along = curve.along_mm[nearest] + beside
     wanted = (height > lowest_mm) & (height < highest_mm) & (along > first) & (along < last)
-    width = patch.widths_mm(outward[wanted])
-    return Beside(values[wanted], along[wanted], height[wanted], width)
+    across = outward[wanted]
+    widths = patch.widths_mm(across), patch.cutoffs_mm(across)
+    return Beside(values[wanted], along[wanted], height[wanted], *widths)
 
 
 def _straight_beyond(at: FloatArray, known: FloatArray, values: FloatArray) -> FloatArray:

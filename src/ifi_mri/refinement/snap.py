@@ -26,14 +26,13 @@ from ifi_mri.refinement.trace import (
     End,
     Found,
     Unclear,
-    check_cortex_alone,
     find,
     find_around,
     fitted,
     half_length_mm,
     spacing_mm,
-    verdict,
 )
+from ifi_mri.refinement.verdict import check_cortex_alone, verdict
 
 #: Rounds of tracing and taking the shortest line; it stays after two or three.
 MAX_ROUNDS: Final = 4

@@ -1,4 +1,4 @@
-"""Tracing an edge around a curve that lies near it: found, fitted, and believed or not."""
+"""Tracing an edge around a curve that lies near it: found and fitted."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -66,32 +66,6 @@ _APART_MM: Final = 2.0
 _APART_PIXELS: Final = 2.0
 _RIVAL: Final = 0.6
 
-#: Growth of chi-square without the cortex, or without the layer of fat, that proves it: 3.8 and 3
-#: SD.  A cortex is looked for where it fits best, so that chance has several tries.
-_PROOF: Final = 14.5
-_PROOF_OF_LAYER: Final = 9.0
-
-#: A cortex is darker than the fainter of its two sides by this share at least: what is nearly as
-#: bright as the muscle beside it is muscle, however well it fits.
-_LEAST_DARKER: Final = 0.3
-
-#: A dark line thicker than this, mm and pixels together, is more than the 1 to 3 mm of a cortex: a
-#: tendon lies on it, as the iliopsoas does on the lesser trochanter, and nothing in the picture
-#: parts the two.
-_THICKEST_CORTEX_MM: Final = 3.5
-_THICKEST_CORTEX_PIXELS: Final = 0.4
-
-#: So much more than the fitted cortex, mm or pixels, may be dark below the end of a space.
-_MORE_DARK_MM: Final = 1.2
-_MORE_DARK_PIXELS: Final = 1.5
-
-#: Where that is looked at: beside the end and below it, and how closely, mm.
-_LOOKED_AT_MM: Final = 1.5
-_DEPTHS_MM: Final = np.arange(0.2, 8.0, 0.2)
-
-#: Noise that the plain model leaves over, in units of the image's, from which a layer is tried.
-_RESTLESS: Final = 1.15
-
 #: Where search and fit differ by more than this, mm or pixels, neither is believed.
 _AGREED_MM: Final = 0.5
 _AGREED_PIXELS: Final = 0.75
@@ -109,9 +83,6 @@ _SHARPEST: Final = 0.25
 #: What the model itself is off by, in pixels (`scripts/bench/accuracy_refinement.py`): a point
 #: spread is no Gaussian.
 MODEL_SD_PIXELS: Final = 0.08
-
-
-_RUN_TOGETHER: Final = "cortex and tendon run together there, and the picture does not part them"
 
 
 class Unclear(Exception):  # noqa: N818 - an absence, not an error
@@ -265,9 +236,9 @@ def find(
     marrow_share = _marrow_share(band, path, marrow)
     run = edge_search.supported(path, marrow_share >= _LEAST_MARROW)
     if run.stop - run.start < _LEAST_RAYS:
-        raise Unclear(_why_no_edge(tissue))
+        raise Unclear(why_no_edge(tissue))
     score = scores.score[run].copy()
-    if before is None and _rival(scores, band, path, run, _pixel_mm(patch, curve)) > _RIVAL:
+    if before is None and _rival(scores, band, path, run, pixel_mm(patch, curve)) > _RIVAL:
         raise Ambiguous("two edges lie there, and the picture does not say which is meant")
     return Found(
         curve=Curve(curve.places[run], curve.outward[run], curve.along_mm[run]),
@@ -287,64 +258,12 @@ def fitted(
 
     ``before`` is the same edge as it was fitted around another curve: a quicker start.
     """
-    pixels = _pixels(patch, found, tissue, half_mm)
-    start = _start(found)._replace(before=None if before is None else before.fit)
-    return _edge(patch, found, edge_fit.fit_edge(pixels, tissue, start), pixels)
+    start = start_of(found)._replace(before=None if before is None else before.fit)
+    pixels = pixels_around(patch, found.curve, start, tissue, half_mm)
+    return edge_of(patch, found, edge_fit.fit_edge(pixels, tissue, start), pixels)
 
 
-def verdict(patch: SlicePatch, edge: Edge, tissue: Tissue) -> Edge:
-    """Return an edge that is believed, fitted with a layer of fat outside where that is proven;
-    Unclear where no cortex is."""
-    start = _start(edge.found)._replace(offset_mm=edge.fit.offset_mm)
-    if tissue is Tissue.BONE:
-        start = start._replace(thickness_mm=float(np.median(edge.fit.thickness_mm)))
-    pixels = edge.pixels
-    if tissue is Tissue.BONE and start.thickness_mm > _thickest_cortex_mm(patch, edge):
-        raise Unclear(_RUN_TOGETHER)
-    if tissue is Tissue.BONE and not _has_cortex(pixels, edge.fit, start):
-        raise Unclear(_why_no_edge(tissue))
-    if edge.fit.noise > _RESTLESS * pixels.noise:
-        start = start._replace(before=edge.fit)
-        layered = edge_fit.fit_edge(pixels, tissue, start, layered=True)
-        proof = _PROOF_OF_LAYER
-        if edge_fit.evidence_of_layer(pixels, tissue, layered, start, proof) > proof:
-            edge = _edge(patch, edge.found, layered, pixels)
-    return edge
-
-
-def check_cortex_alone(patch: SlicePatch, edge: Edge, place: FloatArray) -> None:
-    """Refuse (Unclear) a bone's edge below which more is dark at a place than the cortex that was
-    fitted along it: a tendon's attachment there was taken for cortex."""
-    fit, curve = edge.fit, edge.found.curve
-    fitted_places = curve.places + fit.offset_mm[:, None] * curve.outward
-    near = np.linalg.norm(fitted_places - place, axis=1) <= _LOOKED_AT_MM
-    if not near.any():
-        return
-    below = fitted_places[near, None] - _DEPTHS_MM[:, None] * curve.outward[near, None]
-    level = (np.median(fit.dark) + np.median(fit.inner)) / 2
-    dark = patch.sample(below) <= level
-    until = np.logical_or.accumulate(dark, axis=1) & ~dark  # bright again, below the dark
-    depth_mm = np.where(until.any(axis=1), _DEPTHS_MM[until.argmax(axis=1)], np.inf)
-    depth_mm[~dark.any(axis=1)] = 0
-    more_mm = max(_MORE_DARK_MM, _MORE_DARK_PIXELS * _pixel_mm(patch, curve))
-    most_mm = min(float(np.median(fit.thickness_mm)) + more_mm, _thickest_cortex_mm(patch, edge))
-    if float(np.median(depth_mm)) > most_mm:
-        raise Unclear(_RUN_TOGETHER)
-
-
-def _thickest_cortex_mm(patch: SlicePatch, edge: Edge) -> float:
-    return _THICKEST_CORTEX_MM + _THICKEST_CORTEX_PIXELS * _pixel_mm(patch, edge.found.curve)
-
-
-def _has_cortex(pixels: Pixels, fit: EdgeFit, start: Start) -> bool:
-    """Return whether a bone's fit shows a cortex that is dark and needed."""
-    fainter = np.minimum(fit.inner, fit.outer)
-    if np.median(fit.dark / fainter) > 1 - _LEAST_DARKER:
-        return False
-    return edge_fit.evidence_of_cortex(pixels, fit, start, _PROOF) >= _PROOF
-
-
-def _why_no_edge(tissue: Tissue) -> str:
+def why_no_edge(tissue: Tissue) -> str:
     if tissue is Tissue.BONE:
         return "the picture shows no cortex with marrow behind it there"
     return "the picture shows no dark tendon with an edge there"
@@ -354,7 +273,7 @@ def _why_no_edge(tissue: Tissue) -> str:
 
 
 def _band(patch: SlicePatch, curve: Curve, reach_mm: tuple[float, float]) -> Band:
-    pixel = _pixel_mm(patch, curve)
+    pixel = pixel_mm(patch, curve)
     step = float(np.clip(pixel / 2, *_SAMPLING_MM))
     lowest = reach_mm[0] + max(edge_search.THICKNESSES_MM) + edge_search.MARROW_MM[1]
     highest = reach_mm[1] + edge_model.OUTSIDE_MM
@@ -382,7 +301,7 @@ def _scores(
         expected = float(np.hypot(edge_model.DARK_FRACTION * marrow, floor))
         dark = Darkness(expected, _DARKNESS_SD * marrow, _DARKNESS_SD_BELOW * marrow)
     blur_pixels = edge_model.expected_blur_pixels(round(patch.noise.pixels_per_sample, 1))
-    blur_mm = round(blur_pixels * _pixel_mm(patch, curve), 2)
+    blur_mm = round(blur_pixels * pixel_mm(patch, curve), 2)
     within_mm = -reach_mm[0], reach_mm[1]
     return edge_search.scores(band, tissue, blur_mm, dark, within_mm, thickness_mm)
 
@@ -405,9 +324,9 @@ def _marrow_share(band: Band, path: Path, marrow: float | None) -> FloatArray:
     return (along - path.dark) / contrast if contrast > 0 else np.zeros(len(along))
 
 
-def _rival(scores: Scores, band: Band, path: Path, run: slice, pixel_mm: float) -> float:
+def _rival(scores: Scores, band: Band, path: Path, run: slice, wide_mm: float) -> float:
     """Return the score of the next best edge as a share of the best one's."""
-    apart = max(_APART_MM, _APART_PIXELS * pixel_mm)
+    apart = max(_APART_MM, _APART_PIXELS * wide_mm)
     scores.score[np.abs(scores.depths_mm - path.offset_mm[:, None]) < apart] = -np.inf
     other = edge_search.best_path(scores, band)
     return float(np.mean(other.score[run])) / max(float(np.mean(path.score[run])), 1.0)
@@ -422,9 +341,9 @@ def _end(share_beyond: npt.NDArray[np.float64]) -> End:
 # --- the fit ------------------------------------------------------------------------------------
 
 
-def _edge(patch: SlicePatch, found: Found, fit: EdgeFit, pixels: Pixels) -> Edge:
+def edge_of(patch: SlicePatch, found: Found, fit: EdgeFit, pixels: Pixels) -> Edge:
     """Return the stretch of a fitted edge on which search and fit agree."""
-    pixel = _pixel_mm(patch, found.curve)
+    pixel = pixel_mm(patch, found.curve)
     agreed = found.agrees(fit.offset_mm, max(_AGREED_MM, _AGREED_PIXELS * pixel))
     first, last = int(agreed.argmax()), len(agreed) - int(agreed[::-1].argmax())
     if not agreed.any() or last - first < _LEAST_RAYS:
@@ -451,23 +370,31 @@ def curvature_per_mm(places: FloatArray, outward: FloatArray) -> float:
     return float(-side * (along @ heading) / (along @ along))
 
 
-def _start(found: Found) -> Start:
+def start_of(found: Found) -> Start:
     thickness = max(found.thickness_mm, edge_search.THICKNESSES_MM[0])
     return Start(found.curve.along_mm, found.offset_mm, thickness)
 
 
-def _pixels(patch: SlicePatch, found: Found, tissue: Tissue, half_mm: float) -> Pixels:
+def pixels_around(
+    patch: SlicePatch,
+    curve: Curve,
+    start: Start,
+    tissue: Tissue,
+    half_mm: float,
+    inside_pixels: float = edge_model.INSIDE_PIXELS,
+) -> Pixels:
     """Return the pixels that a fit may look at: those of its window, and some beyond it for an edge
     that moves."""
-    pixel = _pixel_mm(patch, found.curve)
-    thickness = 1.5 * found.thickness_mm if tissue is Tissue.BONE else 0.0
-    low = found.offset_mm.min() - thickness - max(edge_model.INSIDE_MM, 1.5 * pixel) - 1.0
-    high = found.offset_mm.max() + max(2.5, edge_model.OUTSIDE_PIXELS * pixel) + 0.5
-    beside = pixels_beside(patch, found.curve, float(low), float(high))
+    pixel = pixel_mm(patch, curve)
+    thickness = 1.5 * start.thickness_mm if tissue is Tissue.BONE else 0.0
+    inside = max(edge_model.INSIDE_MM, inside_pixels * pixel)
+    low = start.offset_mm.min() - thickness - inside - 1.0
+    high = start.offset_mm.max() + max(2.5, edge_model.OUTSIDE_PIXELS * pixel) + 0.5
+    beside = pixels_beside(patch, curve, float(low), float(high))
     noise = max(patch.noise.sd, _TEXTURE_IN_FIT * patch.typical)
-    return Pixels(*beside, half_mm, noise, patch.noise.pixels_per_sample)
+    return Pixels(*beside, half_mm, noise, patch.noise.pixels_per_sample, inside_pixels)
 
 
-def _pixel_mm(patch: SlicePatch, curve: Curve) -> float:
+def pixel_mm(patch: SlicePatch, curve: Curve) -> float:
     """Return a pixel's width across a curve, to 0.01 mm: templates are kept for every width."""
     return round(float(patch.widths_mm(curve.outward[len(curve.outward) // 2])), 2)
