@@ -96,9 +96,9 @@ def _fit(model: Model) -> EdgeFit:
     """Return the fit of a model, by damped Gauss-Newton steps in which pixels lose their say."""
     theta = model.start
     for step in range(_MAX_STEPS):
-        predicted, slopes, window = model.evaluate(theta)
+        predicted, slopes, where = model.evaluate(theta)
         left = model.pixels.value - predicted
-        say = _say(left, window, model.pixels.noise, equal=step == 0)
+        say = _say(left, model.window(where), model.pixels.noise, equal=step == 0)
         information, pull = model.normal_equations(theta, slopes, left, say)
         change = model.step(information, pull, _DAMPING)
         if step > 1 and np.abs(change[model.part["edge"]]).max() < _CONVERGED_MM:

@@ -199,6 +199,15 @@ class Say(NamedTuple):
     noise: float
 
 
+class Layers(NamedTuple):
+    """Where pixels lie: their height above the outer edge, and how thick the cortex below it and
+    the layer of fat upon it are there, mm; 0 where the model has none."""
+
+    height_mm: FloatArray
+    thickness_mm: FloatArray
+    layer_mm: FloatArray
+
+
 def misfit_of(left: FloatArray, say: Say, per_sample: float) -> float:
     """Return the chi-square of what is left over, in independent samples."""
     return float((say.weight * left**2).sum() / (say.noise**2 * per_sample))
@@ -313,8 +322,9 @@ class Model:
                     theta[self.part[name]] = values
         return theta
 
-    def evaluate(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return the model, shape (pixels,), its slopes, (parameters, pixels), and the window."""
+    def evaluate(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, Layers]:
+        """Return the model, shape (pixels,), its slopes, (parameters, pixels), and where each
+        pixel lies in it."""
         along = self._along(theta, self.polynomials)
         dark, outer = along["dark"], along["outer"]
         blur = np.exp(theta[self.part["log_blur"]])
@@ -351,7 +361,7 @@ class Model:
         if self.is_bone:
             slope["dark"] = slope["dark"] * theta[self.part["inner"].start]
         slopes = np.stack([slope[name] for name in self.part])[self.row] * self.basis
-        return predicted, slopes, self._window(height, thickness, layer)
+        return predicted, slopes, Layers(height, thickness, layer)
 
     def normal_equations(
         self, theta: FloatArray, slopes: FloatArray, left: FloatArray, say: Say
@@ -359,13 +369,13 @@ class Model:
         """Return the information, shape (parameters, parameters), and the pull, (parameters,)."""
         weighted = slopes * (say.weight / (say.noise**2 * self.pixels.per_sample))
         information = weighted @ slopes.T
-        information[np.diag_indices_from(information)] += self.precision
+        information.flat[:: len(theta) + 1] += self.precision  # on the diagonal
         return information, weighted @ left - self.precision * (theta - self.expected)
 
     def step(self, information: FloatArray, pull: FloatArray, damping: float) -> FloatArray:
         """Return a damped step, none of its parts longer than allowed."""
         damped = information.copy()
-        damped[np.diag_indices_from(damped)] *= 1 + damping
+        damped.flat[:: len(pull) + 1] *= 1 + damping
         return np.asarray(np.clip(np.linalg.solve(damped, pull), -self.longest, self.longest))
 
     def cost(self, theta: FloatArray, say: Say) -> tuple[float, FloatArray, FloatArray]:
@@ -379,11 +389,12 @@ class Model:
         """Return the chi-square of parameters against what is expected of them."""
         return float((self.precision * (theta - self.expected) ** 2).sum())
 
-    def _window(self, height: FloatArray, thickness: FloatArray, layer: FloatArray) -> FloatArray:
+    def window(self, where: Layers) -> FloatArray:
+        """Return how much pixels take part by where they lie, from 0 to 1."""
         width = self.pixels.width_mm
-        inside = height + thickness + self.pixels.inside_mm
-        reach = layer + _BEYOND_MM if "log_layer" in self.part else OUTSIDE_MM
-        outside = np.maximum(reach, OUTSIDE_PIXELS * width) - height
+        inside = where.height_mm + where.thickness_mm + self.pixels.inside_mm
+        reach = where.layer_mm + _BEYOND_MM if "log_layer" in self.part else OUTSIDE_MM
+        outside = np.maximum(reach, OUTSIDE_PIXELS * width) - where.height_mm
         return np.asarray(_fading(inside) * _fading(outside))
 
     def result(

@@ -300,8 +300,8 @@ def position_along(places: FloatArray, place: FloatArray) -> float:
 
 def lengths_along(places: FloatArray) -> FloatArray:
     """Return the length from the first vertex to each vertex, shape (n,), mm."""
-    steps = np.linalg.norm(np.diff(places, axis=0), axis=1)
-    return np.concatenate([[0.0], np.cumsum(steps)])
+    across, down = (places[1:] - places[:-1]).T
+    return np.concatenate([[0.0], np.hypot(across, down).cumsum()])
 
 
 def even_steps(half_mm: float, step_mm: float) -> FloatArray:
