@@ -211,13 +211,18 @@ def _series(
 ) -> Series:
     number, n_slices, contrast_agent, *shape = wholes
     plain, optional = texts[: len(_TEXTS)], texts[len(_TEXTS) : -len(_LISTS) - 1]
+    known = reals[: len(_REALS)]
     values: dict[str, Any] = dict(zip(_TEXTS, plain, strict=True))
-    values.update(zip(_TEXTS_OR_NONE, map(_text_or_none, optional), strict=True))
-    values.update(zip(_REALS, map(_real_or_none, reals), strict=False))
-    values.update(zip(_LISTS, map(_parts, texts[-len(_LISTS) - 1 : -1]), strict=True))
-    values["laterality"] = values["laterality"] and Side(values["laterality"])
-    if contrast_agent not in (0, 1):
-        raise ValueError(contrast_agent)
+    for name, text in zip(_TEXTS_OR_NONE, optional, strict=True):
+        values[name] = None if text == NO_TEXT else text
+    for name, real in zip(_REALS, known, strict=True):
+        values[name] = None if math.isnan(real) else real
+    for name, text in zip(_LISTS, texts[-len(_LISTS) - 1 : -1], strict=True):
+        values[name] = _parts(text)
+    side = values["laterality"]
+    values["laterality"] = None if side is None else Side(side)
+    if contrast_agent not in (0, 1) or any(map(math.isinf, known)):
+        raise ValueError(contrast_agent, known)
     return Series(
         **values,
         number=None if number == NO_WHOLE else number,
@@ -226,16 +231,6 @@ def _series(
         cautions=_cautions(texts[-1]),
         instances=slices,
     )
-
-
-def _real_or_none(value: float) -> float | None:
-    if math.isinf(value):
-        raise ValueError(value)
-    return None if math.isnan(value) else value
-
-
-def _text_or_none(text: str) -> str | None:
-    return None if text == NO_TEXT else text
 
 
 def _parts(text: str) -> tuple[str, ...]:
