@@ -169,6 +169,13 @@ def test_an_index_that_is_no_file_or_too_large_is_not_read(
     assert load_study(study_folder) == expected
 
 
+SERIES, SLICE = struct.Struct("<19d6q"), struct.Struct("<3d3i21p65p")
+
+#: Where numbers of a series lie in its record, and those of a slice in its one.
+ECHO_TIME, AFFINE, N_SLICES, CONTRAST, SHAPE = 1, 7, 20, 21, 22
+FILE, FRAME, DIGEST, UID = 3, 4, 6, 7
+
+
 @dataclass
 class Content:
     """What an index holds behind its seal, as `packed_study` lays it out."""
@@ -176,52 +183,49 @@ class Content:
     n_series: int
     n_slices: int
     n_ignored: int
-    reals: list[float]
-    wholes: list[int]
-    digests: bytes
+    series: list[list[Any]]
+    slices: list[list[Any]]
     texts: list[str]
 
     @classmethod
     def of(cls, raw: bytes) -> "Content":
         n_series, n_slices, n_ignored = struct.unpack_from("<3Q", raw)
-        n_reals, n_wholes = 19 * n_series + 3 * n_slices, 6 * n_series + 3 * n_slices
-        at = 24 + 8 * (n_reals + n_wholes)
+        start = 24 + SERIES.size * n_series
+        end = start + SLICE.size * n_slices
         return cls(
             n_series,
             n_slices,
             n_ignored,
-            [*struct.unpack_from(f"<{n_reals}d", raw, 24)],
-            [*struct.unpack_from(f"<{n_wholes}q", raw, 24 + 8 * n_reals)],
-            raw[at : at + 21 * n_slices],
-            raw[at + 21 * n_slices :].decode().split("\0"),
+            [[*one] for one in SERIES.iter_unpack(raw[24:start])],
+            [[*one] for one in SLICE.iter_unpack(raw[start:end])],
+            raw[end:].decode().split("\0"),
         )
 
     def raw(self) -> bytes:
-        return (
-            struct.pack("<3Q", self.n_series, self.n_slices, self.n_ignored)
-            + struct.pack(f"<{len(self.reals)}d", *self.reals)
-            + struct.pack(f"<{len(self.wholes)}q", *self.wholes)
-            + self.digests
-            + "\0".join(self.texts).encode("latin-1")
+        return b"".join(
+            (
+                struct.pack("<3Q", self.n_series, self.n_slices, self.n_ignored),
+                *(SERIES.pack(*one) for one in self.series),
+                *(SLICE.pack(*one) for one in self.slices),
+                "\0".join(self.texts).encode("latin-1"),
+            )
         )
 
-    def text(self, name: str) -> int:
-        """Return where a text of the first series lies."""
+    def put_text(self, name: str, text: str) -> None:
+        """Change a text of the first series."""
         names = (*packed_study._TEXTS, *packed_study._TEXTS_OR_NONE, *packed_study._LISTS)
-        return N_TEXTS_OF_STUDY + names.index(name)
+        self.texts[4 + names.index(name)] = text
 
-    def column(self, k: int) -> slice:
-        """Return where the files, frames or numbers of all slices lie."""
-        first = 6 * self.n_series + k * self.n_slices
-        return slice(first, first + self.n_slices)
+    def put(self, where: int, *values: float) -> None:
+        """Change numbers of the first series."""
+        self.series[0][where : where + len(values)] = values
 
-
-#: UID, date and cautions of the study; UIDs of instances and classes of all slices.
-N_TEXTS_OF_STUDY = 5
-
-#: Where things of the first series lie.
-ECHO_TIME, AFFINE = 1, 7
-N_SLICES, CONTRAST, SHAPE = 1, 2, slice(3, 6)
+    def put_slices(self, where: int, *values: Any) -> None:
+        """Change one thing of the first slices, or of all where one value is given."""
+        for one, value in zip(
+            self.slices, values * self.n_slices if len(values) == 1 else values, strict=False
+        ):
+            one[where] = value
 
 
 def resealed(index: Path, folder: Path, change: Callable[[Content], None]) -> None:
@@ -233,47 +237,25 @@ def resealed(index: Path, folder: Path, change: Callable[[Content], None]) -> No
     index.write_bytes(study_index._seal(raw, expected) + raw)
 
 
-def put(kind: str, where: int | str | slice, value: Any) -> Callable[[Content], None]:
-    """Return a change of reals, whole numbers or texts of an index."""
-
-    def change(content: Content) -> None:
-        values = getattr(content, kind)
-        values[content.text(where) if isinstance(where, str) else where] = value
-
-    return change
-
-
-def put_column(k: int, values: list[int]) -> Callable[[Content], None]:
-    """Return a change of the first files, frames or numbers of slices."""
-
-    def change(content: Content) -> None:
-        first = content.column(k).start
-        content.wholes[first : first + len(values)] = values
-
-    return change
-
-
 def without_series(content: Content, n_kept: int) -> None:
     """Leave series out, but not their slices."""
-    gone, n_texts = content.n_series - n_kept, packed_study._N_TEXTS
+    n_gone = content.n_series - n_kept
     content.n_series = n_kept
-    del content.reals[19 * n_kept : 19 * (n_kept + gone)]
-    del content.wholes[6 * n_kept : 6 * (n_kept + gone)]
-    del content.texts[len(content.texts) - gone * n_texts :]
+    del content.series[n_kept:], content.texts[-n_gone * packed_study._N_TEXTS :]
 
 
 def without_slices(content: Content) -> None:
-    content.n_slices, content.digests = 0, b""
-    del content.reals[19 * content.n_series :]
-    del content.wholes[6 * content.n_series :]
+    content.n_slices, content.slices = 0, []
 
 
 def without_slices_of_the_first_series(content: Content) -> None:
-    content.wholes[6 + N_SLICES] += content.wholes[N_SLICES]
-    if content.wholes[6 + 3]:
-        content.wholes[6 + 3] = content.wholes[6 + N_SLICES]
-    content.wholes[N_SLICES], content.wholes[SHAPE] = 0, [0, 0, 0]
-    content.texts[content.text("refusal")] = "none"
+    first, second = content.series[:2]
+    second[N_SLICES] += first[N_SLICES]
+    if second[SHAPE]:
+        second[SHAPE] = second[N_SLICES]
+    first[N_SLICES] = 0
+    content.put(SHAPE, 0, 0, 0)
+    content.put_text("refusal", "none")
 
 
 UNSOUND: dict[str, Callable[[Content], None]] = {
@@ -288,28 +270,28 @@ UNSOUND: dict[str, Callable[[Content], None]] = {
     "endless slices": lambda c: setattr(c, "n_slices", 2**60),
     "a text is missing": lambda c: c.texts.pop(),
     "a text too many": lambda c: c.texts.append(""),
-    "not a text": put("texts", -1, "\xff"),
-    "date": put("texts", 1, "yesterday"),
-    "caution": put("texts", 2, "a\x1fb"),
-    "side of a caution": put("texts", 2, "a\x1fb\x1fup"),
-    "side": put("texts", "laterality", "middle"),
-    "format": put("texts", "format", "jpeg"),
-    "no reason": put("wholes", SHAPE, [0, 0, 0]),
-    "infinite": put("reals", ECHO_TIME, float("inf")),
-    "infinite below": put("reals", ECHO_TIME, float("-inf")),
-    "truth": put("wholes", CONTRAST, 2),
-    "matrix": put("wholes", 4, 0),
-    "as many slices": put("wholes", 3, 10**9),
-    "slices of the series": put("wholes", N_SLICES, 10**15),
-    "fewer than no slices": put("wholes", N_SLICES, -1),
-    "affine": put("reals", AFFINE, float("nan")),
-    "far away": put("reals", AFFINE + 3, float("inf")),
-    "flat": put("reals", slice(AFFINE, AFFINE + 12), [0.0] * 12),
-    "nowhere": put("reals", -1, float("nan")),
-    "file beyond": put_column(0, [999]),
-    "file before": put_column(0, [-1]),
-    "uid": put("texts", 3, "1.2\x1f1.3"),
-    "class": put("texts", 4, "1.2\x1f1.3"),
+    "not a text": lambda c: c.texts.__setitem__(-1, "\xff"),
+    "date": lambda c: c.texts.__setitem__(1, "yesterday"),
+    "caution": lambda c: c.texts.__setitem__(2, "a\x1fb"),
+    "side of a caution": lambda c: c.texts.__setitem__(2, "a\x1fb\x1fup"),
+    "classes": lambda c: c.texts.__setitem__(3, "1.2\x1f1.3"),
+    "side": lambda c: c.put_text("laterality", "middle"),
+    "format": lambda c: c.put_text("format", "jpeg"),
+    "no reason": lambda c: c.put(SHAPE, 0, 0, 0),
+    "infinite": lambda c: c.put(ECHO_TIME, float("inf")),
+    "infinite below": lambda c: c.put(ECHO_TIME, float("-inf")),
+    "truth": lambda c: c.put(CONTRAST, 2),
+    "matrix": lambda c: c.put(SHAPE + 1, 0),
+    "as many slices": lambda c: c.put(SHAPE, 10**9),
+    "slices of the series": lambda c: c.put(N_SLICES, 10**15),
+    "fewer than no slices": lambda c: c.put(N_SLICES, -1),
+    "affine": lambda c: c.put(AFFINE, float("nan")),
+    "far away": lambda c: c.put(AFFINE + 3, float("inf")),
+    "flat": lambda c: c.put(AFFINE, *[0.0] * 12),
+    "nowhere": lambda c: c.slices[-1].__setitem__(0, float("nan")),
+    "too far": lambda c: c.slices[-1].__setitem__(2, float("inf")),
+    "file beyond": lambda c: c.slices[-1].__setitem__(FILE, 999),
+    "file before": lambda c: c.slices[-1].__setitem__(FILE, -1),
 }
 
 
@@ -329,23 +311,14 @@ def test_a_sealed_index_with_unsound_values_is_made_again(
 
 def set_affine(content: Content, row: int, column: int, factor: float, plus: float = 0.0) -> None:
     k = AFFINE + 4 * row + column
-    content.reals[k] = content.reals[k] * factor + plus
+    content.put(k, content.series[0][k] * factor + plus)
 
 
-def shift_positions(content: Content, shift_mm: float) -> None:
-    """Say of every slice that it lies somewhere else along x."""
-    first = 19 * content.n_series
-    content.reals[first::3] = [x + shift_mm for x in content.reals[first::3]]
-
-
-def in_order(content: Content, order: list[int], *, uids: bool = True) -> None:
-    """Say of every slice that its file, digest and, where asked for, UID are those of another."""
-    files = content.wholes[content.column(0)]
-    content.wholes[content.column(0)] = [files[k] for k in order]
-    content.digests = b"".join(content.digests[21 * k : 21 * k + 21] for k in order)
-    if uids:
-        own = content.texts[3].split("\x1f")
-        content.texts[3] = "\x1f".join(own[k] for k in order)
+def in_order(content: Content, order: list[int], *things: int) -> None:
+    """Say of every slice that things of it are those of another."""
+    before = [[*one] for one in content.slices]
+    for thing in things:
+        content.put_slices(thing, *(before[k][thing] for k in order))
 
 
 LIES: dict[str, Callable[[Content], None]] = {
@@ -354,15 +327,16 @@ LIES: dict[str, Callable[[Content], None]] = {
     "wider slices": lambda c: [set_affine(c, row, 0, 1.2) for row in range(3)],
     "moved": lambda c: set_affine(c, 0, 3, 1.0, 1.0),
     "mirrored": lambda c: [set_affine(c, row, 2, -1.0) for row in range(3)],
-    "rows and columns": lambda c: put("wholes", slice(4, 6), c.wholes[5:3:-1])(c),
-    "order": lambda c: in_order(c, [*range(c.n_slices)][::-1]),
+    "rows and columns": lambda c: c.put(SHAPE + 1, *c.series[0][SHAPE + 2 : SHAPE : -1]),
+    "order": lambda c: in_order(c, [*range(c.n_slices)][::-1], FILE, DIGEST, UID),
     "another series": lambda c: in_order(
-        c, [*range(7, 14)] * 3 + [*range(21, c.n_slices)], uids=False
+        c, [*range(7, 14)] * 3 + [*range(21, c.n_slices)], FILE, DIGEST
     ),
-    "positions": lambda c: shift_positions(c, 0.1),
-    "uids": lambda c: put("texts", 3, "\x1f".join(["1.2.3"] * c.n_slices))(c),
-    "no digests": lambda c: setattr(c, "digests", bytes(21 * c.n_slices)),
-    "digests that are too long": lambda c: setattr(c, "digests", b"\xff" * 21 * c.n_slices),
+    "positions": lambda c: c.put_slices(0, *(one[0] + 0.1 for one in c.slices)),
+    "uids": lambda c: c.put_slices(UID, b"1.2.3"),
+    "no uids": lambda c: c.put_slices(UID, b"\x01"),
+    "no digests": lambda c: c.put_slices(DIGEST, b""),
+    "digests that are too long": lambda c: c.put_slices(DIGEST, b"\xff" * 99),
 }
 
 
@@ -620,10 +594,10 @@ def test_an_unusual_file_changed_behind_the_index_is_found_too(tmp_path: Path, s
 @pytest.mark.parametrize(
     "change",
     [
-        put_column(1, [6, 5, 4, 3, 2, 1, 0]),
-        put_column(1, [0] * 7),
-        put_column(1, [0, 1, 2, 3, 4, 5, -(2**63)]),
-        put_column(0, [0, 0, 0, 1]),
+        lambda c: c.put_slices(FRAME, 6, 5, 4, 3, 2, 1, 0),
+        lambda c: c.put_slices(FRAME, 0),
+        lambda c: c.put_slices(FRAME, 0, 1, 2, 3, 4, 5, -(2**31)),
+        lambda c: c.put_slices(FILE, 0, 0, 0, 1),
     ],
 )
 def test_an_index_of_nifti_slices_in_another_order_is_made_again(
@@ -716,6 +690,36 @@ def test_what_an_index_cannot_keep_is_not_written_and_all_else_is_given_back(
         else:
             said = [*of_series.values(), *of_series["cautions"], *cautions]
             assert any(is_special(value) for value in said)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_kept"),
+    [
+        ({"sop_instance_uid": None, "sop_class_uid": None}, True),
+        ({"sop_instance_uid": "é" * 64}, True),
+        ({"sop_instance_uid": "1" * 65}, False),
+        ({"sop_instance_uid": "1.\u0142"}, False),
+        ({"sop_instance_uid": "\x01"}, False),
+        ({"frame": 2**31 - 1, "number": -(2**31) + 1}, True),
+        ({"number": 2**31}, False),
+        ({"number": -(2**31)}, False),
+        ({"position_mm": (0.0, float("nan"), 0.0)}, False),
+        ({"path": Path("/data/j")}, False),
+    ],
+)
+def test_a_slice_is_kept_as_it_is_or_not_at_all(
+    tmp_path: Path, change: dict[str, Any], is_kept: bool
+) -> None:
+    path, index = Path("/data/i"), tmp_path / "index"
+    grid = Grid.from_affine(np.diag([5.0, 0.5, 0.5, 1.0]), (2, 3, 4))
+    slices = [Instance(path, "1.2", f"1.{k}", None, (0.0, 0.0, 5.0 * k)) for k in range(2)]
+    slices[1] = replace(slices[1], **change)
+    series = Series("1.3", "1.9", "s", "", "dicom", "MR", None, grid, tuple(slices))
+    study = Study("1.9", path.parent, (series,))
+    files = [(str(path), 10, 20)]
+    study_index.write_index(index, b"fits", files, study)
+    kept = study_index.read_index(index, b"fits", files, path.parent)
+    assert kept == ((study, slices[0]) if is_kept else None)
 
 
 def is_special(value: object) -> bool:

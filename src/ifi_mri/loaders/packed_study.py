@@ -1,24 +1,24 @@
-"""A study's headers as bytes: counts, reals, whole numbers, digests and texts, each kind together.
+"""A study's headers as bytes: counts, numbers of every series, records of all slices, and texts.
 
-What is of one kind and lies together is read by one call and cannot hold a value of another kind.
-Slices stay in columns until they are asked for (`indexed_slices`).  Patient and accession number
-are left out.
+What lies in a record or among the texts cannot be a value of another kind.  Slices stay records
+until they are asked for (`indexed_slices`).  Patient and accession number are left out.
 """
 
 import math
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
 from ifi_mri.loaders.indexed_slices import (
-    DIGEST_SLOT,
     NO_TEXT,
-    NO_WHOLE,
+    RECORD_BYTES,
     IndexedSlices,
-    SliceColumns,
+    SliceRecords,
+    record_of,
 )
 from ifi_mri.loaders.source_files import FileFacts
 from ifi_mri.model import Caution, Grid, Series, Study
@@ -42,11 +42,14 @@ _TEXTS_OR_NONE: Final = (
 )  # fmt: skip
 _LISTS: Final = ("scanning_sequence", "scan_options", "image_type")
 
-#: Reals of a series: those above and its affine without the last row.
+#: Numbers of a series: the reals above and its affine without the last row; its own number, that of
+#: its slices, whether contrast agent was given, and its grid's shape, (0, 0, 0) where it has none.
 _N_REALS: Final = len(_REALS) + 12
-#: Whole numbers: its own, that of its slices, whether contrast agent was given, and the shape of
-#: its grid, (0, 0, 0) where it has none.
-_N_WHOLES: Final = 6
+_NUMBERS: Final = struct.Struct(f"<{_N_REALS}d6q")
+
+#: What None is among the whole numbers.
+_NO_WHOLE: Final = -(2**63)
+
 #: Texts: those above, the lists, and its cautions.
 _N_TEXTS: Final = len(_TEXTS) + len(_TEXTS_OR_NONE) + len(_LISTS) + 1
 
@@ -73,38 +76,33 @@ def packed(study: Study, files: Sequence[FileFacts]) -> bytes:
     """
     slices = [instance for series in study.series for instance in series.instances]
     number = {Path(path): k for k, (path, _, _) in enumerate(files)}
-    reals = [x for series in study.series for x in _reals(series)]
-    reals += [x for one in slices for x in one.position_mm]
-    wholes = [n for series in study.series for n in _wholes(series)]
-    wholes += [number[one.path] for one in slices]
-    wholes += [_whole(one.frame) for one in slices]
-    wholes += [_whole(one.number) for one in slices]
+    class_uids = [_text(one.sop_class_uid) for one in slices]
+    if class_uids.count(class_uids[0]) == len(class_uids):
+        class_uids = class_uids[:1]
     texts = [
         study.study_uid,
         study.study_date.isoformat() if study.study_date else NO_TEXT,
         _text_of_cautions(study.cautions),
-        _BETWEEN_PARTS.join(_text(one.sop_instance_uid) for one in slices),
-        _BETWEEN_PARTS.join(_column([_text(one.sop_class_uid) for one in slices])),
+        _BETWEEN_PARTS.join(class_uids),
+        *(text for series in study.series for text in _texts(series)),
     ]
-    texts += [text for series in study.series for text in _texts(series)]
     return b"".join((
         _COUNTS.pack(len(study.series), len(slices), study.n_ignored_files),
-        struct.pack(f"<{len(reals)}d", *reals),
-        struct.pack(f"<{len(wholes)}q", *wholes),
-        *(DIGEST_SLOT.pack(one.header_digest) for one in slices),
+        *(_NUMBERS.pack(*_numbers(series)) for series in study.series),
+        *(record_of(one, number[one.path]) for one in slices),
         _BETWEEN_TEXTS.join(texts).encode("utf-8", "surrogatepass"),
     ))  # fmt: skip
 
 
-def _reals(series: Series) -> list[float]:
+def _numbers(series: Series) -> Iterator[float]:
+    for value in _reals_of(series):
+        yield math.nan if value is None else value
     rows = series.grid.rows_of_affine[:3] if series.grid else ((math.nan,) * 4,) * 3
-    values = [math.nan if value is None else value for value in _reals_of(series)]
-    return [*values, *(x for row in rows for x in row)]
-
-
-def _wholes(series: Series) -> list[int]:
-    shape = series.grid.shape if series.grid else (0, 0, 0)
-    return [_whole(series.number), len(series.instances), series.contrast_agent, *shape]
+    yield from chain.from_iterable(rows)
+    yield _NO_WHOLE if series.number is None else series.number
+    yield len(series.instances)
+    yield series.contrast_agent
+    yield from series.grid.shape if series.grid else (0, 0, 0)
 
 
 def _texts(series: Series) -> list[str]:
@@ -114,10 +112,6 @@ def _texts(series: Series) -> list[str]:
         *map(_BETWEEN_PARTS.join, _lists_of(series)),
         _text_of_cautions(series.cautions),
     ]
-
-
-def _whole(value: int | None) -> int:
-    return NO_WHOLE if value is None else value
 
 
 def _text(value: str | None) -> str:
@@ -130,78 +124,54 @@ def _text_of_cautions(cautions: Iterable[Caution]) -> str:
     )
 
 
-def _column(values: list[str]) -> list[str]:
-    """Return the values of a column, one alone where all are the same."""
-    return values[:1] if values.count(values[0]) == len(values) else values
-
-
 # --- and back -----------------------------------------------------------------------------------
 
 
-def unpacked(content: bytes, files: Sequence[FileFacts], root: Path) -> tuple[Study, SliceColumns]:
+def unpacked(content: bytes, files: Sequence[FileFacts], root: Path) -> tuple[Study, SliceRecords]:
     """Return the study that bytes hold, and its slices.
 
     Raises
     ------
-    ValueError, struct.error
+    ValueError, LookupError, struct.error
         They are not what `packed` returns for a study in these files, or not of sound values.
     """
     n_series, n_slices, n_ignored = _COUNTS.unpack_from(content)
-    reals, at = _numbers("d", _N_REALS * n_series + 3 * n_slices, content, _COUNTS.size)
-    wholes, at = _numbers("q", _N_WHOLES * n_series + 3 * n_slices, content, at)
-    end = at + DIGEST_SLOT.size * n_slices
+    start = _COUNTS.size + _NUMBERS.size * n_series
+    end = start + RECORD_BYTES * n_slices
     texts = content[end:].decode("utf-8", "surrogatepass").split(_BETWEEN_TEXTS)
-    study_uid, day, cautions, instance_uids, class_uids, *of_series = texts
-    column = _N_WHOLES * n_series
-    columns = SliceColumns(
-        files=files,
-        position_mm=reals[_N_REALS * n_series :],
-        file=wholes[column : column + n_slices],
-        frame=wholes[column + n_slices : column + 2 * n_slices],
-        number=wholes[column + 2 * n_slices :],
-        header_digest=content[at:end],
-        sop_instance_uid=instance_uids.split(_BETWEEN_PARTS),
-        sop_class_uid=_filled(class_uids.split(_BETWEEN_PARTS), n_slices),
-    )
+    study_uid, day, cautions, class_uids, *of_series = texts
+    slices = SliceRecords(files, content[start:end], class_uids.split(_BETWEEN_PARTS))
+    numbers = _NUMBERS.iter_unpack(content[_COUNTS.size : start])
     study = Study(
         study_uid=study_uid,
         root=root,
-        series=_all_series(reals, wholes[:column], of_series, columns),
+        series=_all_series([*numbers], of_series, slices),
         study_date=None if day == NO_TEXT else date.fromisoformat(day),
         n_ignored_files=n_ignored,
         cautions=_cautions(cautions),
     )
-    return study, columns
-
-
-def _numbers(kind: str, n: int, content: bytes, at: int) -> tuple[tuple[Any, ...], int]:
-    """Return numbers of eight bytes each, and where they end."""
-    return struct.unpack_from(f"<{n}{kind}", content, at), at + 8 * n
-
-
-def _filled(values: list[str], n: int) -> list[str]:
-    return values * n if len(values) == 1 else values
+    return study, slices
 
 
 def _all_series(
-    reals: Sequence[float], wholes: Sequence[int], texts: Sequence[str], columns: SliceColumns
+    numbers: Sequence[tuple[Any, ...]], texts: Sequence[str], slices: SliceRecords
 ) -> tuple[Series, ...]:
     """Return the series, whose slices follow one another."""
-    n_series, start, found = len(wholes) // _N_WHOLES, 0, []
-    if len(texts) != _N_TEXTS * n_series:
+    if len(texts) != _N_TEXTS * len(numbers):
         raise ValueError(texts)
-    for k in range(n_series):
-        of_series = wholes[_N_WHOLES * k : _N_WHOLES * (k + 1)]
-        which = range(start, start := start + of_series[1])
+    start, found = 0, []
+    for k, of_series in enumerate(numbers):
+        reals, wholes = of_series[:_N_REALS], of_series[_N_REALS:]
+        which = range(start, start := start + wholes[1])
         series = _series(
-            reals[_N_REALS * k : _N_REALS * (k + 1)],
-            of_series,
+            reals,
+            wholes,
             texts[_N_TEXTS * k : _N_TEXTS * (k + 1)],
-            IndexedSlices(columns, which),
+            IndexedSlices(slices, which),
         )
-        _check_loadable(series, columns, which)
+        _check_loadable(series, slices, which)
         found.append(series)
-    if start != len(columns):
+    if start != len(slices):
         raise ValueError(start)
     return tuple(found)
 
@@ -225,7 +195,7 @@ def _series(
         raise ValueError(contrast_agent, known)
     return Series(
         **values,
-        number=None if number == NO_WHOLE else number,
+        number=None if number == _NO_WHOLE else number,
         contrast_agent=contrast_agent == 1,
         grid=_grid(reals[len(_REALS) :], shape, n_slices) if shape != [0, 0, 0] else None,
         cautions=_cautions(texts[-1]),
@@ -258,11 +228,11 @@ def _grid(affine: Sequence[float], shape: Sequence[int], n_slices: int) -> Grid:
     return Grid(rows, (n_slices, n_rows, n_columns))
 
 
-def _check_loadable(series: Series, columns: SliceColumns, which: range) -> None:
+def _check_loadable(series: Series, slices: SliceRecords, which: range) -> None:
     """Refuse a series of no known format, without a grid and a reason for it, and a NIfTI volume
     whose slices are not those of its file in their order: its reader asks for no more."""
     is_known = series.format in ("dicom", "nifti") and len(which) > 0
     if not is_known or (series.grid is None and not series.refusal):
         raise ValueError(series.format)
-    if series.format == "nifti" and series.grid is not None and not columns.are_one_volume(which):
+    if series.format == "nifti" and series.grid is not None and not slices.are_one_volume(which):
         raise ValueError(which)

@@ -28,7 +28,7 @@ from ifi_mri.loaders.source_files import FileFacts, PlainFile
 from ifi_mri.model import Instance, Patient, Study
 
 #: Grows when the layout of the index or the meaning of a field changes.
-LAYOUT: Final = 7
+LAYOUT: Final = 8
 
 #: No index of a study comes near this; a larger file is not read.
 LARGEST_INDEX: Final = 64 * 1024 * 1024
