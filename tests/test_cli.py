@@ -40,6 +40,12 @@ def test_version_and_help_import_nothing_heavy(arguments):
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
 
 
+def test_what_analyses_a_case_does_without_the_statistics_of_scipy():
+    """They take half of the time that a worker process needs to start."""
+    program = "import sys, ifi_mri.batch.one_case; assert 'scipy.stats' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
 @pytest.mark.parametrize("command", [(), ("run",), ("inspect",), ("landmarks", "check")])
 def test_every_command_tells_the_version(capsys, command):
     with pytest.raises(SystemExit) as stop:

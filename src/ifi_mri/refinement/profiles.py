@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import map_coordinates, spline_filter
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from ifi_mri import geometry
 
@@ -193,7 +193,7 @@ def noise_of(image: FloatArray) -> Noise:
     free = _WINDOW**2 - 3
     variance = (left**2).sum(axis=(1, 2)) / free
     quiet = float(np.quantile(variance, _QUIET))
-    sd = float(np.sqrt(quiet * free / chi2.ppf(_QUIET, free)))
+    sd = float(np.sqrt(quiet * free / chdtri(free, 1 - _QUIET)))  # chi-square's quantile
     calm = left[variance <= np.quantile(variance, 2 * _QUIET)]
     power = max(float((calm**2).mean()), np.finfo(float).tiny)
     shared = 1.0
