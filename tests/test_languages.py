@@ -239,6 +239,48 @@ SAID_BELOW = (
     "does not hold.",
     "The reader graded quadratus femoris oedema 1, the signal gives grade 2 (indeterminate); both "
     "are reported, neither replaces the other.",
+    "Left hamstring_origin, lesser_trochanter and 2 more lie on the first or last slice, or "
+    "less than 10 mm from the edge of the picture: the space may be narrower outside of what "
+    "was scanned.",
+    "Right lesser_trochanter lies up to 2.1 mm from the nearest slice, more than a quarter of "
+    "the 5.0 mm between slices: the structure may not have been seen where it was marked.",
+    "The left hamstring_origin has 3 single points up to 12.0 mm apart on the slice at -31.2 "
+    "mm, at most 5 mm was expected: the shortest distance is taken from any of them, so one "
+    "that is misplaced narrows the space.",
+    "The left hamstring_origin and lesser_trochanter both have several single points on the "
+    "slice at -31.2 mm: the shortest distance may join an end of one line and an end of "
+    "another. Keep one point of each.",
+    "Landmarks are marked left, but the picture cuts the body off on its left side as a picture"
+    " of the right hip would. Check the side.",
+    "The right ischial_tuberosity lies 3.0 mm lateral to the lesser_trochanter: a very narrow "
+    "space, or swapped names.",
+    "The label of the left quadratus femoris has islands of 12 mm2 and more beside its largest "
+    "piece on 1 slice: distances are taken from any piece, so that one which is not of the "
+    "structure narrows the space.",
+    "The label map shows more of the left quadratus femoris and lesser trochanter than the "
+    "picture does: outlines were cut off at the picture's edge, and areas are those inside it.",
+    "The left ischiofemoral space is from bone labels, not reviewed (score 0.91 of 1; 9 slices "
+    "searched, from -20 to +20 mm of the lesser trochanter's tip, of which 7 show both bones).",
+    "The left ischiofemoral space is the reader's own, 14.2 mm; bone labels alone give 13.1 mm "
+    "(score 0.91 of 1), which is not used.",
+    "The spaces were measured on a fat-suppressed series, series 5 AX STIR (inversion time 160 "
+    "ms); most cut-offs come from series without fat suppression.",
+    "No fluid-sensitive series: no axial fat-suppressed STIR or T2 or PD or Dixon water series."
+    " Oedema was not measured.",
+    "The clinical intake and the images differ (sex female against male; age 50 against 61 "
+    "years); the intake's figures were used. Check that both belong to one patient.",
+    "series 5: sform and qform place voxels up to 3.1 mm apart, expected at most 0.1; the sform"
+    " was used.",
+    "The ischial end of the ischiofemoral space lies in marrow or fat on the slices at -38.7 "
+    "mm, -33.7 mm: the picture shows neither cortex nor tendon within 4.0 mm. Check the "
+    "landmark.",
+    "The ischiofemoral space of 12.3 mm ends on edges found in the picture (moved: "
+    "ischial_tuberosity 0.4 mm; lesser_trochanter 1.2 mm); between the points as marked it is "
+    "13.1 mm.",
+    "The end of the quadratus femoris space at the hamstring_origin stays where it was marked "
+    "on the slice at -38.7 mm: the picture shows no dark tendon with an edge there.",
+    "All points stay where they were marked: series 5 is fat-suppressed (ScanOptions FS): "
+    "marrow is as dark as cortex.",
 )  # fmt: skip
 
 

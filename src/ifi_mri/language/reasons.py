@@ -32,6 +32,11 @@ WORDS: Final = frozenset(
         "part",
         "status",
         "landmarks",
+        "side",
+        "edge",
+        "which",
+        "space",
+        "place",
     }
 )
 

@@ -6,6 +6,8 @@ here.  What is not here is shown as it is, marked as English.
 
 from typing import Final
 
+from ifi_mri.language.cautions import CAUTIONS
+
 REASONS: Final = {
     "because.narrowed": (
         "{value} mm; its 95 % interval of {low} to {high} mm lies below the cut-off of {cutoff} mm "
@@ -143,101 +145,6 @@ _SERIES: Final = {
     "choice.none": "no axial fat-suppressed STIR or T2 or PD or Dixon water series",
 }
 
-#: The cautions that are met most often.
-_CAUTIONS: Final = {
-    "caution.volume_partial": (
-        "Quadratus femoris was outlined on {number} slices: its volume is that of these slices, "
-        "not of the muscle."
-    ),
-    "caution.volume_partial_one": (
-        "Quadratus femoris was outlined on 1 slice: its volume is that of these slices, not of the "
-        "muscle."
-    ),
-    "caution.frame_no_uids": (
-        "That the landmarks belong to this study was judged from their position only: the images "
-        "carry no UIDs of the scanner."
-    ),
-    "caution.frame_not_named": (
-        "That the landmarks belong to this study was judged from their position only: the landmark "
-        "file names neither study nor frame of reference."
-    ),
-    "caution.no_echo_time": "{label}: the header does not say the echo time.",
-    "caution.no_repetition_time": "{label}: the header does not say the repetition time.",
-    "caution.no_field_strength": "{label}: the header does not say the field strength.",
-    "caution.slices_tilted": (
-        "The slices of {label} are tilted {degrees} degrees from axial; widths on them are not "
-        "those of the published axial slices."
-    ),
-    "caution.coarse_pixels": (
-        "{label}: pixels are {mm} mm, above {limit} mm; landmarks cannot be placed to the accuracy "
-        "that the interval assumes."
-    ),
-    "caution.wide_spacing": (
-        "{label}: slices are {mm} mm apart, above {limit} mm; the narrowest place may lie between "
-        "two."
-    ),
-    "caution.single_slice": (
-        "{label}: holds a single slice; the narrowest place may lie outside it."
-    ),
-    "caution.slices_missing": (
-        "{label}: instances 1 to {last} are not there; slices at an end of the stack may be "
-        "missing."
-    ),
-    "caution.laterality": (
-        "{label} shows {mm} mm from side to side and its header does not say which hip; the side "
-        "is the landmarks' word."
-    ),
-    "caution.fat_water": (
-        "Fat and water are {mm} mm apart along the frequency axis of {label}; edges between marrow "
-        "or fat and muscle may be off by that much."
-    ),
-    "caution.metal": (
-        "{label} has a spot {mm} mm wide without signal inside the body: metal or gas. Metal bends "
-        "the picture around it, and after hip surgery impingement is a question of its own; check "
-        "the distances by eye."
-    ),
-    "caution.qfs_above_ifs": (
-        "The quadratus femoris space ({qfs} mm) is wider than the ischiofemoral space ({ifs} mm); "
-        "check which landmarks were marked."
-    ),
-    "caution.ifs_implausible": (
-        "An ischiofemoral space of {mm} mm lies outside {low} to {high} mm; check the landmarks."
-    ),
-    "caution.age_unknown": (
-        "The patient's age is not known; the adult profile {profile} was applied. Under {years} "
-        "years it does not hold."
-    ),
-    "caution.suppression_lost": (
-        "Fat and marrow near the muscle are {times} times as bright as muscle on the "
-        "fat-suppressed series: suppression is incomplete or lost there. A tenth of fat in a "
-        "muscle would raise its signal by {share} %."
-    ),
-    "caution.suppression_not_stated": (
-        "Nothing in the headers of {label} says that fat is suppressed."
-    ),
-    "caution.shift_not_found": (
-        "The anatomy and the fluid-sensitive series do not match within a shift of 6 mm near "
-        "quadratus femoris; check by eye that the outlines lie on the muscle."
-    ),
-    "caution.grades_differ": (
-        "The reader graded quadratus femoris oedema {reader}, the signal gives grade {grade} "
-        "({status}); both are reported, neither replaces the other."
-    ),
-    "caution.from_bones_left": "The left ischiofemoral space is from bone labels, not reviewed.",
-    "caution.from_bones_right": "The right ischiofemoral space is from bone labels, not reviewed.",
-    "caution.from_bones_both": (
-        "The left and the right ischiofemoral spaces are from bone labels, not reviewed."
-    ),
-    "caution.state.present": "present",
-    "caution.state.absent": "absent",
-    "caution.state.indeterminate": "indeterminate",
-    "caution.state.draft": "draft",
-    "caution.state.proposed": "proposed",
-    "caution.not_final": (
-        "The landmarks are marked as {landmarks}: a reader has yet to confirm them."
-    ),
-}
-
 #: Structures as the sentences name them.
 STRUCTURES: Final = {
     "structure.ischial_tuberosity": "ischial tuberosity",
@@ -253,4 +160,4 @@ STRUCTURES: Final = {
     "structure.ischial_axis": "ischial axis",
 }
 
-SENTENCES: Final = {**REASONS, **_BESIDE, **_SERIES, **_CAUTIONS, **STRUCTURES}
+SENTENCES: Final = {**REASONS, **_BESIDE, **_SERIES, **STRUCTURES, **CAUTIONS}
