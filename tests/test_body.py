@@ -216,3 +216,13 @@ def test_infinite_and_huge_pixels_leave_the_midline_where_it_is():
     )
     huge = body.look_at(picture.voxels[0] * np.float32(1e36), picture.affine)
     assert np.isfinite(huge.picture).all()
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
+def test_what_a_mask_encloses_lies_between_its_ends_in_every_row(share):
+    for seed in range(20):
+        mask = np.random.default_rng(seed).random((12, 15)) < share
+        mask[seed % 12] = False
+
+        assert not (body._without_holes(mask) & ~body._between_ends(mask)).any()
+        assert not body._between_ends(mask)[seed % 12].any()

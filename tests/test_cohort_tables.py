@@ -5,7 +5,9 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
+import example_report
 import pytest
 from pyarrow import parquet
 
@@ -49,6 +51,18 @@ def test_every_column_is_in_the_dictionary(tmp_path):
         assert list(told[f"{table}.csv"]) == header
         assert all(column["Description"] for column in told[f"{table}.csv"].values())
     assert "ischiofemoral_space" in told["measurements.csv"]["measurement"]["Levels"]
+
+
+def test_a_finding_without_a_profile_has_none_whatever_that_of_its_report():
+    made = example_report.report()
+    (first, *others) = made.findings
+    made = replace(made, findings=(replace(first, profile=None), *others))
+
+    told = list(csv.reader(io.StringIO(rows.of_report(made, "cases/c1")["findings"], newline="")))
+
+    named = [row[columns.names("findings").index("profile")] for row in told]
+    assert named == ["", *(finding.profile for finding in others)]
+    assert made.profile == "singer2015"
 
 
 def test_no_cases_make_tables_without_rows(tmp_path):

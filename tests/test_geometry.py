@@ -1,5 +1,6 @@
 """Millimetres in awkward grids: exact values, and what turning the patient must not change."""
 
+import pickle
 from itertools import pairwise
 from unittest import mock
 
@@ -12,6 +13,8 @@ from scipy.spatial.transform import Rotation
 from skimage.measure import grid_points_in_poly
 
 from ifi_mri import geometry, segments
+from ifi_mri.model import Landmark
+from ifi_mri.vocabulary import LandmarkName, Side
 
 #: An oblique grid with flipped columns, 0.8 x 0.4 mm pixels and 5 mm slices.
 TURN = Rotation.from_euler("xyz", [11, -7, 23], degrees=True).as_matrix()
@@ -94,6 +97,37 @@ def test_points_lie_on_the_slice_that_is_nearest_along_the_normal():
     assert np.allclose(geometry.slice_coordinate(AWKWARD, points), (2.5, 0), atol=1e-9)
 
 
+@pytest.mark.parametrize("lean_mm", [0.0, 0.4])
+def test_one_position_lies_on_the_same_slice_as_among_several(lean_mm):
+    affine = AWKWARD.copy()
+    affine[:3, 0] += lean_mm * affine[:3, 2]
+    points = geometry.voxel_to_patient(affine, [(2.5, 3, 5), (-1, 900, -40), (7, 0, 0)])
+
+    one_by_one = [geometry.slice_coordinate_of(affine, tuple(one)) for one in points.tolist()]
+
+    assert np.allclose(one_by_one, geometry.slice_coordinate(affine, points), atol=1e-9)
+    assert np.allclose(one_by_one, (2.5, -1, 7), atol=1e-9)
+
+
+def test_the_cross_product_is_numpys():
+    first, second = AWKWARD[:3, 1], np.array([0.25, -3.0, 1e-3])
+
+    assert np.array_equal(geometry.cross(first, second), np.cross(first, second))
+    assert not np.array_equal(geometry.cross(second, first), geometry.cross(first, second))
+
+
+def test_the_middle_of_a_landmark_is_the_mean_of_its_vertices():
+    points = tuple(map(tuple, placed([(0, 0), (9, 1), (3, -7), (1, 1)], AWKWARD).tolist()))
+    outline = Landmark(LandmarkName.QUADRATUS_FEMORIS, Side.LEFT, points, closed=True)
+    click = Landmark(LandmarkName.LESSER_TROCHANTER, Side.LEFT, points[:1])
+
+    assert np.allclose(outline.centre_mm, outline.vertices_mm.mean(axis=0), atol=1e-12)
+    assert click.centre_mm == points[0]
+    assert not outline.vertices_mm.flags.writeable
+    assert outline.vertices_mm is outline.vertices_mm
+    assert pickle.loads(pickle.dumps(outline)) == outline  # noqa: S301 - own bytes
+
+
 def test_a_position_along_the_normal_is_z_for_upright_slices_either_way_up():
     for step in (4.0, -4.0):
         affine = np.array([[0, 0, 1.0, 9], [0, 1, 0, 8], [step, 0, 0, 7], [0, 0, 0, 1]])
@@ -129,6 +163,13 @@ def test_what_lies_across_the_plane_does_not_count_in_the_plane_but_does_in_spac
 
     assert geometry.closest_in_plane(a, b, AWKWARD).distance_mm == pytest.approx(15.0)
     assert geometry.closest_in_space(a, b).distance_mm == pytest.approx(np.hypot(15, 6))
+
+
+def test_two_points_at_one_place_are_no_distance_apart():
+    point = placed([(3, 4)], AWKWARD)
+
+    assert geometry.closest_in_plane(point, point + 1e-8, AWKWARD).distance_mm == 0.0
+    assert geometry.closest_in_plane(point, point + 1e-3, AWKWARD).distance_mm > 0.0
 
 
 def test_crossing_outlines_are_no_distance_apart():

@@ -80,6 +80,19 @@ def test_what_was_read_together_is_not_copied(series):
     assert np.shares_memory(part.voxels, whole.voxels)
 
 
+def test_what_was_joined_is_not_copied_again(series):
+    kept = KeptSlices()
+    one = series[0]
+    kept.open_volume(one, near(one, 3))
+    joined = kept.open_volume(one, near(one, 2, 3))
+
+    part, whole = (kept.open_volume(one, near(one, *numbers)) for numbers in ((3,), (2, 3)))
+
+    assert np.shares_memory(part.voxels, joined.voxels)
+    assert np.shares_memory(whole.voxels, joined.voxels)
+    assert_equal(whole, loaders.load_volume(one, near(one, 2, 3)))
+
+
 def test_refusals_are_those_of_loading(series, tmp_path):
     with pytest.raises(GeometryError, match="outside the stack"):
         KeptSlices().open_volume(series[0], [(0.0, 0.0, 5000.0)])

@@ -589,3 +589,20 @@ def test_of_a_multi_frame_instance_the_nearest_frame_counts():
     named = tuple(replace(mark, sop_instance_uid="1.2.7") for mark in marks())
 
     assert codes(landmark_set(*named), anatomy(instances=frames)) == []
+
+
+def test_of_several_landmarks_the_one_outside_is_named():
+    ischium, trochanter = marks()
+    outside = replace(trochanter, points_mm=(at(2, 90, -40),))
+
+    assert f"the left {LT} at" in refused(landmark_set(ischium, outside))
+    assert f"the left {LT} at" in refused(landmark_set(outside, ischium))
+
+
+def test_an_outline_across_slices_is_refused_whatever_slice_it_names_on_images_without_any():
+    across = Landmark(QF, LEFT, (at(1, 90, 90), at(1, 95, 90), at(3, 90, 95)), True, "1.2.3")
+    series = without_uids(anatomy())
+
+    message = refused(landmark_set(*marks(), across), series, study(series))
+
+    assert "spreads 10.0 mm across the slices" in message

@@ -373,6 +373,15 @@ def test_landmarks_that_differ_by_a_hair_are_two():
     assert merging.merged([LandmarkSet((IT_L, other))]).landmarks == (IT_L, other)
 
 
+@pytest.mark.parametrize(
+    "said", [{"closed": True}, {"pixel_mm": 0.5}, {"side": Side.RIGHT}, {"name": LT_L.name}]
+)
+def test_landmarks_at_one_place_that_differ_in_what_they_are_are_two(said):
+    other = replace(IT_L, **said)
+
+    assert merging.merged([LandmarkSet((IT_L, other))]).landmarks == (IT_L, other)
+
+
 def test_naming_no_file_is_refused():
     with pytest.raises(LandmarkError, match="no landmark file was named"):
         landmark_files.read_all([])

@@ -29,6 +29,7 @@ from ifi_mri.model import Patient
         ("OBRIEN^P", "", "T2 O'Brien", "T2 withheld'withheld"),
         ("SMITH-JONES^P", "", "T2 smith", "T2 withheld"),
         ("", "123-45", "PD 12345 123-45 123", "PD withheld withheld-withheld 123"),
+        ("HIPMAN^P", "", "AX hip man", "AX hip withheld"),
         ("", "7", "PD 7 17", "PD withheld 17"),
         ("Ax^Sat", "T1", "AX T1 fat sat", "AX T1 fat sat"),
         ("Stir^Water", "", "STIR water", "STIR water"),

@@ -42,6 +42,33 @@ def read(content):
     return landmark_set
 
 
+def test_a_key_that_stands_twice_is_found_wherever_it_stands():
+    for key in ("side", "closed", "sop_instance_uid"):
+        value = written(FULL).split(f'"{key}": '.encode())[1].split(b",")[0].rstrip(b"}]")
+        doubled = written(FULL).replace(
+            f'"{key}": '.encode(), f'"{key}" : '.encode() + value + f', "{key}": '.encode(), 1
+        )
+
+        with pytest.raises(LandmarkFormatError, match=f"the key '{key}' stands twice"):
+            read(doubled)
+
+
+def test_what_looks_like_a_key_inside_a_text_is_none():
+    spoken = replace(FULL, reader='R1" : "read')
+
+    assert read(written(spoken)) == spoken
+
+
+@given(landmark_sets)
+def test_reading_at_once_and_reading_closely_give_the_same(landmark_set):
+    content = written(landmark_set)
+
+    at_once = native_json._read_at_once(content)
+
+    assert at_once == native_json._read_closely(content, SOURCE)
+    assert at_once is not None
+
+
 def changed(**keys):
     """Return the example file with keys replaced, or removed where the value is ..."""
     content = json.loads(written()) | keys

@@ -151,6 +151,22 @@ def flat(voxels):
     return Volume(np.asarray(voxels, dtype=np.float32)[None], affine, None, "1", ())
 
 
+def test_an_end_lies_where_it_is_seen_along_the_normal_also_where_the_stack_leans():
+    made = drawn(600.0)
+    leaning = made.affine.copy()
+    leaning[:3, 0] = (25.0, 0.0, 5.0)
+    ends = space(Side.LEFT, 0.0, [(40, 50, 2.4), (70, 50, 2.4)]).per_slice[0]
+
+    for volume in (made, dataclasses.replace(made, affine=leaning)):
+        assert tissue_at_ends.lies_in_marrow_or_fat(ends, 0, volume)
+        assert not tissue_at_ends.lies_in_marrow_or_fat(ends, 1, volume)
+
+
+@pytest.mark.parametrize("levels", [[700] * 40 + [200] * 60, [700] * 50 + [200] * 30 + [100] * 20])
+def test_tissue_as_bright_as_it_gets_counts_when_levels_are_told_apart(levels):
+    assert tissue_at_ends.tissue_levels(np.array(levels, dtype=np.float32)) == (200, 700)
+
+
 @pytest.mark.parametrize(
     "picture",
     [

@@ -205,12 +205,24 @@ def widest_void_mm(seen: Seen, least_mm: float = 0.0) -> float:
     level = VOID_LEVEL * float(np.percentile(smooth, 95))
     if level <= 0:
         return 0.0
-    dark = _without_holes(seen.body) & (smooth < level)
+    dark = np.asarray(smooth < level)
     pixel_mm = _pixel_mm(seen.affine)
-    if not _holds_square(dark, least_mm / np.sqrt(2), pixel_mm):
-        return 0.0
+    for inside in (_between_ends, _without_holes):  # the first costs little and mostly tells
+        dark &= inside(seen.body)
+        if not _holds_square(dark, least_mm / np.sqrt(2), pixel_mm):
+            return 0.0
     depth_mm = ndimage.distance_transform_edt(_cropped(dark), sampling=pixel_mm)
     return 2 * float(depth_mm.max())
+
+
+def _between_ends(mask: BoolArray) -> BoolArray:
+    """Return what lies between the first and the last pixel of a mask in each row: what it
+    encloses, and more."""
+    columns = np.arange(mask.shape[1])
+    first = mask.argmax(axis=1)[:, None]
+    last = mask.shape[1] - 1 - np.argmax(mask[:, ::-1], axis=1)[:, None]
+    holds_any = np.any(mask, axis=1, keepdims=True)
+    return np.asarray((columns >= first) & (columns <= last) & holds_any)
 
 
 def _without_holes(mask: BoolArray) -> BoolArray:

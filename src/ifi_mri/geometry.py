@@ -97,12 +97,18 @@ def slice_normal(affine: npt.ArrayLike) -> FloatArray:
 @lru_cache(maxsize=64)  # asked for anew with every outline of a stack
 def _normal_of(affine: bytes) -> FloatArray:
     matrix = np.frombuffer(affine).reshape(4, 4)
-    (a, b, c), (d, e, f) = matrix[:3, 1].tolist(), matrix[:3, 2].tolist()
-    normal = np.array([b * f - c * e, c * d - a * f, a * e - b * d])  # np.cross takes 20 times this
+    normal = cross(matrix[:3, 1], matrix[:3, 2])
     normal /= np.sqrt(normal @ normal)
     normal *= 1 if normal @ matrix[:3, 0] >= 0 else -1
     normal.flags.writeable = False
     return normal
+
+
+def cross(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Return the cross product of two vectors of shape (3,), for which `numpy.cross` takes twenty
+    times as long."""
+    (a, b, c), (d, e, f) = first.tolist(), second.tolist()
+    return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
 
 
 def tilt_from_axial_deg(affine: npt.ArrayLike) -> float:
@@ -145,6 +151,21 @@ def slice_coordinate(affine: npt.ArrayLike, points_mm: npt.ArrayLike) -> FloatAr
     normal = slice_normal(matrix)
     offsets = np.asarray(points_mm, dtype=np.float64) - matrix[:3, 3]
     return np.asarray(offsets @ normal / (matrix[:3, 0] @ normal), dtype=np.float64)
+
+
+def slice_coordinate_of(affine: npt.ArrayLike, point_mm: tuple[float, float, float]) -> float:
+    """Return the `slice_coordinate` of one position, for which arrays take ten times as long."""
+    nx, ny, nz, x0, y0, z0, spacing_mm = _across_slices(np.asarray(affine, np.float64).tobytes())
+    x, y, z = point_mm
+    return (nx * (x - x0) + ny * (y - y0) + nz * (z - z0)) / spacing_mm
+
+
+@lru_cache(maxsize=64)  # asked for anew with every landmark
+def _across_slices(affine: bytes) -> tuple[float, ...]:
+    """Return the slices' normal, the first voxel's centre and the slice spacing, mm."""
+    matrix = np.frombuffer(affine).reshape(4, 4)
+    normal = _normal_of(affine)
+    return (*normal.tolist(), *matrix[:3, 3].tolist(), float(matrix[:3, 0] @ normal))
 
 
 def position_along_normal_mm(affine: npt.ArrayLike, point_mm: npt.ArrayLike) -> float:

@@ -5,16 +5,18 @@ Every noun is frozen; only :class:`Volume` holds an array (read-only), so all ot
 pickle and serialise.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from ifi_mri import geometry
 from ifi_mri.vocabulary import (
     Answer,
     FindingName,
@@ -75,7 +77,7 @@ class Grid:
     def slice_spacing_mm(self) -> float:
         """Distance between the planes of neighbouring slices, mm."""
         row, column = self.affine[:3, 1], self.affine[:3, 2]
-        normal = np.cross(row, column)
+        normal = geometry.cross(row, column)
         return float(abs(normal @ self.affine[:3, 0]) / np.linalg.norm(normal))
 
     @cached_property
@@ -244,7 +246,7 @@ OpenVolume: TypeAlias = Callable[[Series, Sequence[Point]], Volume]
 # --- what the reader says -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Landmark:
     """A structure marked on one side: a point, an open outline or a closed one, on one slice.
 
@@ -260,17 +262,20 @@ class Landmark:
     sop_instance_uid: str | None = None
     pixel_mm: float | None = None
 
-    @property
+    @cached_property
     def vertices_mm(self) -> FloatArray:
         """``points_mm`` as an array of shape (n, 3), read-only."""
-        return _vertices(self.points_mm)
+        vertices = np.array(self.points_mm, dtype=np.float64).reshape(-1, 3)
+        vertices.flags.writeable = False
+        return vertices
 
-
-@lru_cache(maxsize=512)  # every measurement of a hip asks for the same outlines
-def _vertices(points_mm: Outline) -> FloatArray:
-    vertices = np.array(points_mm, dtype=np.float64).reshape(-1, 3)
-    vertices.flags.writeable = False
-    return vertices
+    @cached_property
+    def centre_mm(self) -> Point:
+        """Mean of ``points_mm``."""
+        if len(self.points_mm) == 1:
+            return self.points_mm[0]
+        x, y, z = (math.fsum(values) / len(values) for values in zip(*self.points_mm, strict=True))
+        return x, y, z
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,74 +1,58 @@
 """The straight line: study and landmarks in, report out.  Command line, batch, web and PACS call
 the same functions."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from ifi_mri import clinical as clinical_files
 from ifi_mri import (
-    body,
     findings,
-    geometry,
     loaders,
     measurements,
+    pictured,
     plausibility,
     provenance,
     refinement,
     reports,
     selection,
     summary,
-    tissue_at_ends,
 )
-from ifi_mri import clinical as clinical_files
 from ifi_mri import landmarks as landmark_files
 from ifi_mri._version import __version__
 from ifi_mri.config import Config, CutoffProfile, find_profile, profiles
-from ifi_mri.errors import SeriesNotFoundError, StudyError
+from ifi_mri.errors import StudyError
 from ifi_mri.findings import AssessedHip, narrowing
-from ifi_mri.landmarks import midline, proposing
+from ifi_mri.landmarks import proposing
 from ifi_mri.landmarks.label_masks import LabelMap
-from ifi_mri.landmarks.proposing import Completed
 from ifi_mri.language import translated
 from ifi_mri.model import (
     Caution,
     ClinicalIntake,
     Finding,
     Hip,
-    Landmark,
     LandmarkSet,
     Measurement,
     NotMeasured,
     OpenVolume,
-    Point,
     Report,
     Series,
     SeriesChoice,
     Study,
-    Volume,
 )
 from ifi_mri.reports.json_keys import SCHEMA_VERSION
 from ifi_mri.vocabulary import (
     FindingName,
-    LandmarkName,
     ObservationName,
     Role,
     Side,
 )
 
-#: Structures whose signal is measured: the slices of the fluid-sensitive series they lie on are
-#: the only pixels that the numbers need.
-SIGNAL_REGIONS = (
-    LandmarkName.QUADRATUS_FEMORIS,
-    LandmarkName.REFERENCE_MUSCLE,
-    LandmarkName.SUBCUTANEOUS_FAT,
-)
-
 read_landmarks = landmark_files.read
 read_clinical = clinical_files.read
+choose_series = selection.choose_both
 
 
 def analyse(
@@ -120,23 +104,20 @@ def analyse(
     unfinished = summary.unfinished_language(config.language)
     landmarks = landmark_files.on_images(landmarks, study)
     choices = choose_series(study, landmarks, config)
-    anatomy = _anatomy(choices, study.cautions)
+    anatomy = selection.anatomy_of(choices, study.cautions)
     label_tables = landmark_files.tables_used(landmarks, label_maps)
     completed = landmark_files.placed_on(landmarks, anatomy, label_maps)
     landmarks = completed.landmarks
     cautions = [*study.cautions, *landmark_files.check(landmarks, study, anatomy)]
     cautions += _without_identity(completed.cautions, study)
-    picture, picture_cautions = _look_at_picture(landmarks, anatomy, open_volume)
+    picture, picture_cautions = pictured.look_at(landmarks, anatomy, open_volume)
     cautions += picture_cautions
     dixon = selection.dixon_pair(study, config, anatomy)
-    hips = [_hip(side, completed, choices, dixon, open_volume) for side in Side]
+    hips = [pictured.hip(side, completed, choices, dixon, open_volume) for side in Side]
     if config.refinement.enabled:
         hips, refinement_cautions = _refined(hips, anatomy, config, open_volume)
         cautions += refinement_cautions
-    left, right = hips
-    results = [result for hip in hips for result in measurements.measure(hip, config)]
-    results += measurements.measure_pair(left, right, results, config)
-    results = proposing.attributed(results, completed.spaces)
+    results = proposing.attributed(_measured(hips, config), completed.spaces)
     cautions += proposing.beside_the_reader(results, completed.spaces)
     intake = clinical or ClinicalIntake()
     age_years, sex = _person(study, intake)
@@ -148,10 +129,10 @@ def analyse(
     not_measured = [result for result in results if isinstance(result, NotMeasured)]
     cautions += _cautions(choices, measured, found)
     cautions += refinement.cautions(measured, config.spaces.landmark_sd_mm)
-    cautions += _at_ends(measured, anatomy, open_volume)
+    cautions += pictured.at_ends(measured, anatomy, open_volume)
     cautions += plausibility.of_person(age_years, profile)
     cautions += plausibility.of_intake(intake, study.patient)
-    cautions += choice_cautions(choices, config)
+    cautions += selection.cautions(choices, config)
     cautions += [unfinished] if unfinished else []
     inputs = provenance.inputs_of(study, landmarks, clinical, hips, measured, picture)
     diagnostic = summary.write(
@@ -233,23 +214,6 @@ def write_report(
     return reports.write(report, study, Path(folder), formats, open_volume, options, sync=sync)
 
 
-def choose_series(
-    study: Study, landmark_set: LandmarkSet | None, config: Config
-) -> tuple[SeriesChoice, ...]:
-    """Return the series for each role; the fluid-sensitive one must share the anatomy's frame of
-    reference, or outlines cannot be carried over."""
-    drawn_on = landmark_set.series_uid if landmark_set else None
-    anatomy = selection.choose(study, Role.ANATOMY, config, drawn_on)
-    fluid = selection.choose(study, Role.FLUID_SENSITIVE, config)
-    if anatomy.series and fluid.series and not _share_frame(anatomy.series, fluid.series):
-        reason = (
-            f"{fluid.series.label} lies in another frame of reference than the anatomy series; "
-            f"outlines cannot be carried over"
-        )
-        fluid = SeriesChoice(Role.FLUID_SENSITIVE, None, reason)
-    return anatomy, fluid
-
-
 def check(
     study: Study, landmarks: LandmarkSet, config: Config
 ) -> tuple[Series, tuple[Caution, ...]]:
@@ -258,84 +222,12 @@ def check(
     Raises the errors of `analyse` that concern series and belonging; nothing is measured.
     """
     landmarks = landmark_files.on_images(landmarks, study)
-    anatomy = _anatomy(choose_series(study, landmarks, config), study.cautions)
+    anatomy = selection.anatomy_of(choose_series(study, landmarks, config), study.cautions)
     completed = landmark_files.placed_on(landmarks, anatomy)
     cautions = landmark_files.check(completed.landmarks, study, anatomy)
-    _, picture_cautions = _look_at_picture(completed.landmarks, anatomy, loaders.load_volume)
+    _, picture_cautions = pictured.look_at(completed.landmarks, anatomy, loaders.load_volume)
     of_maps = _without_identity(completed.cautions, study)
     return anatomy, (*cautions, *of_maps, *picture_cautions)
-
-
-def choice_cautions(choices: Sequence[SeriesChoice], config: Config) -> list[Caution]:
-    """Return what the reader should know about which series were chosen."""
-    chosen = {choice.role: choice.series for choice in choices}
-    anatomy, fluid = chosen.get(Role.ANATOMY), chosen.get(Role.FLUID_SENSITIVE)
-    cautions = []
-    if anatomy and (evidence := selection.fat_suppression(anatomy, config)):
-        text = (
-            f"The spaces were measured on a fat-suppressed series, {anatomy.label} ({evidence}); "
-            f"most cut-offs come from series without fat suppression."
-        )
-        cautions.append(Caution("anatomy_fat_suppressed", text))
-    if fluid and selection.fat_suppression(fluid, config) is None:
-        text = f"Nothing in the headers of {fluid.label} says that fat is suppressed."
-        cautions.append(Caution("fat_suppression_not_stated", text))
-    both = [series for series in (anatomy, fluid) if series and series.format == "dicom"]
-    if len(both) == 2 and None in {series.frame_of_reference_uid for series in both}:
-        text = (
-            "A series does not state its frame of reference; outlines were carried over on the "
-            "assumption that both series share it."
-        )
-        cautions.append(Caution("frame_assumed", text))
-    return cautions
-
-
-def _share_frame(first: Series, second: Series) -> bool:
-    frames = {first.frame_of_reference_uid, second.frame_of_reference_uid} - {None}
-    return len(frames) < 2
-
-
-def _anatomy(choices: Sequence[SeriesChoice], cautions: Sequence[Caution]) -> Series:
-    for choice in choices:
-        if choice.role is Role.ANATOMY and choice.series is not None:
-            return choice.series
-    reason = next(choice.reason for choice in choices if choice.role is Role.ANATOMY)
-    unread = "".join(f" ({c.text.rstrip('.')})" for c in cautions if c.code == "unreadable_file")
-    raise SeriesNotFoundError(
-        f"the study: {reason}{unread}. See what it holds with `ifi-mri inspect`, and "
-        f"choose a series with --anatomy."
-    )
-
-
-def _hip(
-    side: Side,
-    completed: Completed,
-    choices: Sequence[SeriesChoice],
-    dixon: tuple[Series, Series] | None,
-    open_volume: OpenVolume,
-) -> Hip:
-    """Return one hip with the slices that its signal regions lie on: of the fluid-sensitive series,
-    of the anatomy (where muscle and fat are, and whether the patient moved) and of Dixon images."""
-    marks = completed.landmarks.on(side)
-    series = {choice.role: choice.series for choice in choices if choice.series is not None}
-    reasons = {choice.role: choice.reason for choice in choices if choice.series is None}
-    volumes: dict[Role, Volume] = {}
-    points = _signal_points(marks)
-    measured = dict(series)
-    if dixon is not None:
-        measured |= zip((Role.DIXON_WATER, Role.DIXON_FAT), dixon, strict=True)
-    for role, one in measured.items() if points else ():
-        near, reason = _inside(points, one)
-        if not near:
-            reasons[role] = reason
-            continue
-        try:
-            volumes[role] = open_volume(one, near)
-        except StudyError as problem:
-            if role is Role.FLUID_SENSITIVE:
-                raise
-            reasons[role] = f"{one.label} could not be opened there ({type(problem).__name__})"
-    return Hip(side, marks, series, volumes, reasons, in_part=completed.in_part_on(side))
 
 
 def _refined(
@@ -358,6 +250,13 @@ def _refined(
     return [
         replace(hip, refined=refinement.refine(gaps[hip.side], volume, reach_mm)) for hip in hips
     ], []
+
+
+def _measured(hips: Sequence[Hip], config: Config) -> list[Measurement | NotMeasured]:
+    """Return every measurement of each hip and of both together."""
+    left, right = hips
+    results = [result for hip in hips for result in measurements.measure(hip, config)]
+    return [*results, *measurements.measure_pair(left, right, results, config)]
 
 
 def _assessed(
@@ -387,46 +286,6 @@ def _nothing_refined(reason: str) -> Caution:
     return Caution("nothing_refined", f"All points stay where they were marked: {reason}.")
 
 
-def _signal_points(marks: Sequence[Landmark]) -> list[Point]:
-    """Return the centres of the outlines whose signal is measured; none without the muscle."""
-    if not any(mark.name is LandmarkName.QUADRATUS_FEMORIS for mark in marks):
-        return []
-    return [
-        tuple(float(x) for x in np.mean(mark.vertices_mm, axis=0))  # type: ignore[misc]
-        for mark in marks
-        if mark.name in SIGNAL_REGIONS
-    ]
-
-
-def _inside(points: Sequence[Point], series: Series) -> tuple[list[Point], str]:
-    """Return the points that lie on a series' slices, and why there are none."""
-    assert series.grid is not None
-    if not points:
-        return [], "nothing is marked"
-    last = series.grid.shape[0] - 0.5
-    coordinates = geometry.slice_coordinate(series.grid.affine, points)
-    beyond = np.maximum(-0.5 - coordinates, coordinates - last)
-    near = [point for point, by in zip(points, beyond, strict=True) if by <= 0]
-    gap_mm = float(beyond.min()) * series.grid.slice_spacing_mm
-    return near, f"the outlines lie {gap_mm:.0f} mm beyond the slices of {series.label}"
-
-
-def _look_at_picture(
-    landmark_set: LandmarkSet, anatomy: Series, open_volume: OpenVolume
-) -> tuple[Volume | None, tuple[Caution, ...]]:
-    """Return the slice of the first landmark, with what it says of sides and metal."""
-    marks = [mark for mark in landmark_set.landmarks if mark.name in midline.OFF_MIDLINE]
-    near, _ = _inside([mark.points_mm[0] for mark in marks[:1]], anatomy)
-    if not near:
-        return None, ()
-    volume = open_volume(anatomy, near)
-    seen = body.look_at(volume.voxels[0], volume.affine)
-    return volume, (
-        *midline.check_sides(landmark_set, seen),
-        *plausibility.of_picture(seen, anatomy),
-    )
-
-
 def _person(study: Study, intake: ClinicalIntake) -> tuple[float | None, str | None]:
     """Return age and sex: the intake's where it states them, else the images'."""
     age_years = study.patient.age_years if intake.age_years is None else intake.age_years
@@ -451,29 +310,6 @@ def _cautions(
         if finding.name is FindingName.QUADRATUS_FEMORIS_OEDEMA:
             cautions += plausibility.of_oedema(finding)
     return cautions
-
-
-def _at_ends(
-    measured: Iterable[Measurement], anatomy: Series, open_volume: OpenVolume
-) -> Iterator[Caution]:
-    """Yield what the picture says of the ends of the spaces, side by side.  Slices that cannot be
-    opened stop no case: the numbers come from the points."""
-    for side in Side:
-        spaces = [m for m in measured if m.side is side and m.name in tissue_at_ends.SPACES]
-        points = [point for space in spaces for one in space.per_slice for point in one.points_mm]
-        if not points:
-            continue
-        try:
-            volume = open_volume(anatomy, points)
-        except StudyError:
-            yield Caution(
-                "ends_not_looked_at",
-                f"The slices of {anatomy.label} that the spaces were measured on could not be "
-                f"opened; whether their ends lie on cortex and tendon was not looked at.",
-                side,
-            )
-            continue
-        yield from tissue_at_ends.cautions(spaces, volume)
 
 
 def _without_identity(cautions: Iterable[Caution], study: Study) -> list[Caution]:

@@ -59,10 +59,11 @@ def _sha256(path: Path) -> str:
 def shown_path(path: Path, root: Path, study: Study) -> str:
     """Return a path relative to a folder, with every part that holds the patient's name or number
     replaced."""
-    relative = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
-    if relative == Path():
-        relative = Path(path.name)
-    return loaders.without_identity(relative.as_posix(), study.patient)
+    try:
+        relative = path.relative_to(root).as_posix()
+    except ValueError:
+        relative = "."
+    return loaders.without_identity(path.name if relative == "." else relative, study.patient)
 
 
 def report_uid(

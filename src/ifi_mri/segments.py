@@ -56,7 +56,9 @@ class Segments(NamedTuple):
     @classmethod
     def of(cls, vertices_mm: FloatArray, seen: FloatArray, closed: bool) -> "Segments":
         """Join vertices, in patient mm, shape (n, 3), and as seen, shape (n, k), to segments."""
-        n = len(seen) if (closed and len(seen) > 2) or len(seen) == 1 else len(seen) - 1
+        if len(seen) == 1:
+            return cls(vertices_mm, np.repeat(seen[:, None], 2, axis=1), seen, np.zeros(1))
+        n = len(seen) if closed and len(seen) > 2 else len(seen) - 1
         ends = np.empty((n, 2, seen.shape[1]))
         ends[:, 0], ends[:-1, 1], ends[-1, 1] = seen[:n], seen[1:n], seen[n % len(seen)]
         start, end = ends[:, 0], ends[:, 1]
@@ -88,6 +90,8 @@ def shortest_lines(pairs: Sequence[tuple[Segments, Segments]]) -> list[Closest]:
     segments of all pairs are compared at one go: few of a pair are worth it, and for so few a call
     of numpy takes longer than the sums.
     """
+    if all(len(first.vertices_mm) == len(second.vertices_mm) == 1 for first, second in pairs):
+        return _between_points(pairs)
     kept = [_pairs_to_compare(first, second) for first, second in pairs]
     first = np.concatenate([one.seen[i] for (one, _), (i, _) in zip(pairs, kept, strict=True)])
     second = np.concatenate([one.seen[j] for (_, one), (_, j) in zip(pairs, kept, strict=True)])
@@ -110,6 +114,15 @@ def shortest_lines(pairs: Sequence[tuple[Segments, Segments]]) -> list[Closest]:
         )
         begin += len(i)
     return lines
+
+
+def _between_points(pairs: Sequence[tuple[Segments, Segments]]) -> list[Closest]:
+    """Return the lines between the two points of every pair, where nothing has to be searched."""
+    gaps = np.array([first.seen[0, 0] - second.seen[0, 0] for first, second in pairs])
+    return [
+        Closest(0.0 if mm < SAME_POINT_MM else mm, first.vertices_mm[0], second.vertices_mm[0])
+        for mm, (first, second) in zip(_lengths(gaps).tolist(), pairs, strict=True)
+    ]
 
 
 def _pairs_to_compare(first: Segments, second: Segments) -> tuple[IntArray, IntArray]:

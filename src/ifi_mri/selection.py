@@ -7,7 +7,8 @@ its reason is printed in the report.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ import numpy as np
 from ifi_mri import geometry
 from ifi_mri.config import Config, SeriesRules, SeriesWords
 from ifi_mri.errors import SeriesNotFoundError
-from ifi_mri.model import Series, SeriesChoice, Study
+from ifi_mri.model import Caution, LandmarkSet, Series, SeriesChoice, Study
 from ifi_mri.vocabulary import Role
 
 #: What the fat image of a Dixon method is called, beside its maker's name for the method.
@@ -55,6 +56,76 @@ def choose(study: Study, role: Role, config: Config, drawn_on: str | None = None
     else:
         choice = _first(role, _fluid_candidates(usable, config), config.series_rules.fluid_order)
     return choice or _none(role, study, config)
+
+
+def choose_both(
+    study: Study, landmark_set: LandmarkSet | None, config: Config
+) -> tuple[SeriesChoice, ...]:
+    """Return the series for each role; the fluid-sensitive one must share the anatomy's frame of
+    reference, or outlines cannot be carried over.
+
+    Raises as `choose` does, which is told on which series the landmarks were drawn.
+    """
+    drawn_on = landmark_set.series_uid if landmark_set else None
+    anatomy = choose(study, Role.ANATOMY, config, drawn_on)
+    fluid = choose(study, Role.FLUID_SENSITIVE, config)
+    if anatomy.series and fluid.series and not _share_frame(anatomy.series, fluid.series):
+        reason = (
+            f"{fluid.series.label} lies in another frame of reference than the anatomy series; "
+            f"outlines cannot be carried over"
+        )
+        fluid = SeriesChoice(Role.FLUID_SENSITIVE, None, reason)
+    return anatomy, fluid
+
+
+def _share_frame(first: Series, second: Series) -> bool:
+    frames = {first.frame_of_reference_uid, second.frame_of_reference_uid} - {None}
+    return len(frames) < 2
+
+
+def anatomy_of(choices: Sequence[SeriesChoice], of_study: Sequence[Caution]) -> Series:
+    """Return the series that the spaces are measured on.
+
+    ``of_study`` are the study's cautions: where a file cannot be read the series may be in it.
+
+    Raises
+    ------
+    SeriesNotFoundError
+        There is none.
+    """
+    for choice in choices:
+        if choice.role is Role.ANATOMY and choice.series is not None:
+            return choice.series
+    reason = next(choice.reason for choice in choices if choice.role is Role.ANATOMY)
+    unread = "".join(f" ({c.text.rstrip('.')})" for c in of_study if c.code == "unreadable_file")
+    raise SeriesNotFoundError(
+        f"the study: {reason}{unread}. See what it holds with `ifi-mri inspect`, and "
+        f"choose a series with --anatomy."
+    )
+
+
+def cautions(choices: Sequence[SeriesChoice], config: Config) -> list[Caution]:
+    """Return what the reader should know about which series were chosen."""
+    chosen = {choice.role: choice.series for choice in choices}
+    anatomy, fluid = chosen.get(Role.ANATOMY), chosen.get(Role.FLUID_SENSITIVE)
+    found = []
+    if anatomy and (evidence := fat_suppression(anatomy, config)):
+        text = (
+            f"The spaces were measured on a fat-suppressed series, {anatomy.label} ({evidence}); "
+            f"most cut-offs come from series without fat suppression."
+        )
+        found.append(Caution("anatomy_fat_suppressed", text))
+    if fluid and fat_suppression(fluid, config) is None:
+        text = f"Nothing in the headers of {fluid.label} says that fat is suppressed."
+        found.append(Caution("fat_suppression_not_stated", text))
+    both = [series for series in (anatomy, fluid) if series and series.format == "dicom"]
+    if len(both) == 2 and None in {series.frame_of_reference_uid for series in both}:
+        text = (
+            "A series does not state its frame of reference; outlines were carried over on the "
+            "assumption that both series share it."
+        )
+        found.append(Caution("frame_assumed", text))
+    return found
 
 
 def why_unusable(series: Series, config: Config) -> str | None:
@@ -112,6 +183,7 @@ def find_word(series: Series, words: Iterable[str]) -> str | None:
     return next((word for word in words if f" {_plain(word)} " in text), None)
 
 
+@lru_cache(maxsize=1024)  # the words of the settings are looked for in every series
 def _plain(text: str) -> str:
     return " ".join(re.findall(r"[a-z0-9]+", text.lower()))
 

@@ -11,6 +11,7 @@ end inside muscle is not told apart from a good one: red marrow is as grey as mu
 better than false alarms here.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -52,6 +53,9 @@ LEAST_CONTRAST: Final = 1.5
 
 HISTOGRAM_BINS: Final = 64
 
+#: Quantile of the brightest pixels that the histogram holds: flow may outshine all tissue.
+TOP: Final = 0.995
+
 Pixels = npt.NDArray[np.float32]
 
 
@@ -72,23 +76,22 @@ def cautions(measurements: Sequence[Measurement], volume: Volume) -> Iterator[Ca
     volume : Volume
         Holds the slices that they were measured on; ends on other slices are passed over.
     """
+    slices = _Slices(volume)
     for measurement in measurements:
         if measurement.name not in SPACES:
             continue
-        shown = [(value, _slice_index(value, volume)) for value in measurement.per_slice]
         for number, end in enumerate(ENDS):
             places = [
                 f"{value.slice_position_mm:.1f} mm"
-                for value, index in shown
-                if index is not None
-                and _is_marrow_or_fat(_place(volume, index, value.points_mm[number]))
+                for value in measurement.per_slice
+                if slices.show_marrow_or_fat(value, number)
             ]
             if places:
                 yield Caution(
                     "landmark_in_marrow_or_fat",
                     f"The {end} end of the {SPACES[measurement.name]} lies in marrow or fat on the "
                     f"slice{'s' * (len(places) > 1)} at {', '.join(places)}: the picture shows "
-                    f"neither cortex nor tendon within {reach_mm(volume):.1f} mm. Check the "
+                    f"neither cortex nor tendon within {slices.reach_mm:.1f} mm. Check the "
                     f"landmark.",
                     measurement.side,
                 )
@@ -97,55 +100,73 @@ def cautions(measurements: Sequence[Measurement], volume: Volume) -> Iterator[Ca
 def lies_in_marrow_or_fat(value: SliceValue, number: int, volume: Volume) -> bool:
     """Return whether one end (0 ischial, 1 femoral) of a space has only bright tissue around it;
     False where the picture does not tell, or does not show the slice."""
-    index = _slice_index(value, volume)
-    return index is not None and _is_marrow_or_fat(_place(volume, index, value.points_mm[number]))
+    return _Slices(volume).show_marrow_or_fat(value, number)
 
 
-def _is_marrow_or_fat(place: "_Place") -> bool:
-    """Return whether a place has only bright tissue around it."""
-    near = np.sort(place.within(_reach_mm(place.pixel_mm)))
-    if near.size == 0 or np.isnan(near[-1]):
-        return False
-    darkest, middle = float(near[0]), float(near[(len(near) - 1) // 2 : len(near) // 2 + 1].mean())
-    if not darkest > NOTCH * middle:  # cortex or tendon is there, as mostly: levels cost more
-        return False
-    levels = tissue_levels(place.within(AROUND_MM))
-    if levels is None:
-        return False
-    return darkest > DARK * levels.muscle and middle > BRIGHT * levels.muscle
+class _Slices:
+    """The slices of a volume, and where on them a point in patient mm lies."""
+
+    def __init__(self, volume: Volume) -> None:
+        affine = volume.affine
+        normal = geometry.slice_normal(affine)
+        pixels = np.linalg.inv(affine[:3, :3])[1:]  # rows and columns for each mm
+        self.voxels, self.origin_mm = volume.voxels, affine[:3, 3]
+        self.pixels_in_plane = pixels - (pixels @ normal)[:, None] * normal
+        self.first_mm = geometry.position_along_normal_mm(affine, self.origin_mm)
+        self.step_mm = geometry.position_along_normal_mm(affine, affine[:3, 0])
+        height_mm, width_mm = np.linalg.norm(affine[:3, 1:3], axis=0).tolist()
+        self.pixel_mm = height_mm, width_mm
+        self.reach_mm = max(REACH_MM, REACH_PIXELS * max(self.pixel_mm))
+
+    def show_marrow_or_fat(self, value: SliceValue, number: int) -> bool:
+        """Return what `lies_in_marrow_or_fat` does."""
+        index = self._index_of(value)
+        return index is not None and self._is_marrow_or_fat(index, value.points_mm[number])
+
+    def _index_of(self, value: SliceValue) -> int | None:
+        """Return the slice at a value's position, None where there is none."""
+        off_mm = [
+            abs(self.first_mm + self.step_mm * k - value.slice_position_mm)
+            for k in range(len(self.voxels))
+        ]
+        nearest = off_mm.index(min(off_mm))
+        return nearest if off_mm[nearest] < abs(self.step_mm) / 2 else None
+
+    def _is_marrow_or_fat(self, index: int, point: Point) -> bool:
+        row, column = (self.pixels_in_plane @ (point - self.origin_mm)).tolist()
+        place = _Place(self.voxels[index], row, column, self.pixel_mm)
+        near = np.sort(place.within(self.reach_mm))
+        if near.size == 0 or math.isnan(near.item(-1)):
+            return False
+        darkest, middle = near.item(0), _quantile(near, 0.5)
+        if not darkest > NOTCH * middle:  # cortex or tendon is there, as mostly: levels cost more
+            return False
+        levels = tissue_levels(place.within(AROUND_MM))
+        if levels is None:
+            return False
+        return bool(darkest > DARK * levels.muscle and middle > BRIGHT * levels.muscle)
 
 
 def tissue_levels(pixels: Pixels) -> Levels | None:
     """Return the levels of muscle and of bright tissue among pixels, None where they show no two
     levels."""
-    if pixels.size == 0 or not np.isfinite(pixels).all() or np.ptp(pixels) == 0:
+    rising = np.sort(pixels, axis=None)
+    if rising.size == 0 or not np.isfinite(rising[[0, -1]]).all() or rising[0] == rising[-1]:
         return None
-    bright = pixels > _otsu(pixels)
-    if bright.all() or not bright.any():
+    n_dim = int(np.searchsorted(rising, _otsu(rising), side="right"))
+    if n_dim in (0, rising.size):
         return None
-    levels = Levels(float(np.median(pixels[~bright])), float(np.median(pixels[bright])))
+    levels = Levels(_quantile(rising[:n_dim], 0.5), _quantile(rising[n_dim:], 0.5))
     tells = levels.muscle > 0 and levels.bright > LEAST_CONTRAST * levels.muscle
     return levels if tells else None
 
 
-def reach_mm(volume: Volume) -> float:
-    """Return how far from an end the picture is looked at, mm."""
-    return _reach_mm(_pixel_mm(volume))
-
-
-def _reach_mm(pixel_mm: tuple[float, float]) -> float:
-    return max(REACH_MM, REACH_PIXELS * max(pixel_mm))
-
-
-def _slice_index(value: SliceValue, volume: Volume) -> int | None:
-    """Return the slice of a volume at a value's position, None where it does not hold it."""
-    first_mm = geometry.position_along_normal_mm(
-        volume.affine, geometry.voxel_to_patient(volume.affine, (0, 0, 0))
-    )
-    step_mm = geometry.position_along_normal_mm(volume.affine, volume.affine[:3, 0])
-    off_mm = np.abs(first_mm + step_mm * np.arange(len(volume.voxels)) - value.slice_position_mm)
-    nearest = int(np.argmin(off_mm))
-    return nearest if off_mm[nearest] < abs(step_mm) / 2 else None
+def _quantile(rising: Pixels, part: float) -> float:
+    """Return a quantile of sorted pixels, between two of them by linear interpolation."""
+    below, fraction = divmod(part * (len(rising) - 1), 1)
+    low = rising.item(int(below))
+    high = rising.item(min(int(below) + 1, len(rising) - 1))
+    return low + fraction * (high - low)
 
 
 class _Place(NamedTuple):
@@ -164,29 +185,20 @@ class _Place(NamedTuple):
         top, left = max(0, row - n_rows), max(0, column - n_columns)
         bottom, right = max(0, row + n_rows + 1), max(0, column + n_columns + 1)
         box = self.picture[top:bottom, left:right]
-        down = (np.arange(box.shape[0]) + top - self.row) * height
-        across = (np.arange(box.shape[1]) + left - self.column) * width
-        distance_mm = np.hypot(down[:, None], across[None])
-        return np.asarray(box[distance_mm <= radius_mm])
+        down = (np.arange(top, top + box.shape[0]) - self.row) * height
+        across = (np.arange(left, left + box.shape[1]) - self.column) * width
+        return np.asarray(box[down[:, None] ** 2 + across**2 <= radius_mm**2])
 
 
-def _place(volume: Volume, index: int, point: Point) -> _Place:
-    in_plane = geometry.in_slice_plane(point, volume.affine)
-    _, row, column = geometry.patient_to_voxel(volume.affine, in_plane).tolist()
-    return _Place(volume.voxels[index], row, column, _pixel_mm(volume))
-
-
-def _pixel_mm(volume: Volume) -> tuple[float, float]:
-    """Return the distance between rows and between columns, mm."""
-    height, width = np.linalg.norm(volume.affine[:3, 1:3], axis=0).tolist()
-    return height, width
-
-
-def _otsu(pixels: Pixels) -> float:
-    """Return the threshold that parts pixels into two classes of largest variance between them."""
-    top = max(float(np.percentile(pixels, 99.5)), float(pixels.min()) + 1e-6)
-    counts, edges = np.histogram(pixels, HISTOGRAM_BINS, (float(pixels.min()), top))
-    middles = (edges[1:] + edges[:-1]) / 2
+def _otsu(rising: Pixels) -> float:
+    """Return the threshold that parts sorted pixels into two classes of largest variance between
+    them; the few above `TOP` do not count."""
+    low = float(rising[0])
+    top = max(_quantile(rising, TOP), low + 1e-6)
+    edges = np.linspace(low, top, HISTOGRAM_BINS + 1, dtype=np.float32)
+    n_below = np.searchsorted(rising, edges)
+    n_below[-1] = np.searchsorted(rising, edges[-1], side="right")
+    counts, middles = np.diff(n_below), (edges[1:] + edges[:-1]) / 2
     below, sum_below = np.cumsum(counts)[:-1], np.cumsum(counts * middles)[:-1]
     above = counts.sum() - below
     sum_above = (counts * middles).sum() - sum_below

@@ -134,9 +134,12 @@ def spoken(text: str) -> str:
     landmark``."""
     if "_" not in text:
         return text
-    for name in LandmarkName:
-        text = text.replace(name.value, name.value.replace("_", " "))
+    for name, in_words in _SPOKEN:
+        text = text.replace(name, in_words)
     return text
+
+
+_SPOKEN: Final = tuple((name.value, name.value.replace("_", " ")) for name in LandmarkName)
 
 
 def printed(value: float, unit: str) -> str:

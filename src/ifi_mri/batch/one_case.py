@@ -149,7 +149,7 @@ def _landmarks(case: Case, label_table: str | None) -> LandmarkSet:
             sets = _sets_of(str(paths[0]), status.st_size, status.st_mtime_ns)
             if len(sets) > 1:
                 return landmark_files.choose(sets, **asked)  # type: ignore[arg-type]
-    if not any(_is_label_map(path) for path in paths):
+    if label_table is not None and not any(map(_is_label_map, paths)):
         label_table = None  # it is for other cases of the batch
     return landmark_files.read_all(paths, label_table=label_table, **asked)  # type: ignore[arg-type]
 

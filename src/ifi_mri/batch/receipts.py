@@ -255,7 +255,7 @@ def headers_of(study: Study) -> str:
         (
             replace(one, instances=()),
             [
-                (os.path.relpath(i.path, root), i.sop_instance_uid, i.frame, i.position_mm)
+                (_below(root, i.path), i.sop_instance_uid, i.frame, i.position_mm)
                 for i in one.instances
             ],
         )
@@ -263,6 +263,13 @@ def headers_of(study: Study) -> str:
     ]
     who = tuple(getattr(study.patient, one.name) for one in fields(study.patient))
     return _sha256(repr((study.study_uid, study.study_date, study.accession_number, who, series)))
+
+
+def _below(root: Path, path: Path) -> str:
+    """Return a path as it is called from a folder; what relative paths ask of the system is asked
+    for no file below it."""
+    prefix, text = os.path.join(root, ""), str(path)  # noqa: PTH118
+    return text[len(prefix) :] if text.startswith(prefix) else os.path.relpath(path, root)
 
 
 def inputs_of(report: Report) -> list[list[str]]:

@@ -8,6 +8,8 @@ import csv
 import hashlib
 import io
 from collections.abc import Callable, Iterable
+from functools import lru_cache
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 from ifi_mri.cohort import columns
@@ -60,22 +62,30 @@ def without_report(
 
 def with_group(rows: CaseRows, group: str | None) -> CaseRows:
     """Return rows with the group that the case table gives now."""
-    cell = _lines([[_printable(csv_table.cell(group))]]).rstrip("\r\n") if group else ""
+    cell = _lines([[_text(group)]]).rstrip("\r\n") if group else ""
     return {table: lines.replace(_GROUP_MARK, cell) for table, lines in rows.items()}
 
 
 def _rows(table: str, who: Cells, rest: Iterable[Cells]) -> str:
     """Return rows as text; ``who`` is the same in all of them, ``rest`` what tells them apart."""
-    names, same = _NAMES[table], _as_text(who) | {"group": _GROUP_MARK}
-    rows = (same | _as_text(cells) for cells in rest)
-    return _lines([row.get(name, "") for name in names] for row in rows)
+    names = _NAMES[table]
+    same = dict.fromkeys(names, "") | _as_text(who) | {"group": _GROUP_MARK}
+    return _lines(map(itemgetter(*names), (same | _as_text(cells) for cells in rest)))
 
 
 def _as_text(cells: Cells) -> dict[str, str]:
-    return {name: _printable(csv_table.cell(value)) for name, value in cells.items()}
+    return {
+        name: _text(value) if isinstance(value, str) else csv_table.cell(value)
+        for name, value in cells.items()
+    }
 
 
-def _lines(rows: Iterable[list[str]]) -> str:
+@lru_cache(maxsize=4096)  # most texts stand in many rows
+def _text(value: str) -> str:
+    return _printable(csv_table.cell(value))
+
+
+def _lines(rows: Iterable[Iterable[str]]) -> str:
     lines = io.StringIO(newline="")
     csv.writer(lines).writerows(rows)
     return lines.getvalue()

@@ -141,16 +141,15 @@ def read_all(
     named_paths = [Path(path) for path in paths]
     if not named_paths:
         raise LandmarkError("no landmark file was named. Name one.")
-    label_maps = [path for path in named_paths if _is_label_map(path)]
-    if label_table is not None and not label_maps:
+    if label_table is not None and not any(map(_is_label_map, named_paths)):
         raise ConfigError(
             f"label table {shown(getattr(label_table, 'id', str(label_table)))}: none of the "
             "landmark files is a label map. Leave it out, or name the label map."
         )
     sets = [one for path in named_paths for one in read_sets(path, label_table=label_table)]
     landmarks = choose(sets, case_id=case_id, reader=reader, read=read)
-    drawn = landmarks.landmarks or landmarks.image_marks
-    if not drawn and not landmarks.observations and not label_maps:
+    stated = landmarks.landmarks or landmarks.image_marks or landmarks.observations
+    if not stated and not any(map(_is_label_map, named_paths)):
         raise LandmarkFormatError(
             f"{named(landmarks.sources[0])}: holds no landmarks. Place some and save it again."
         )
@@ -167,9 +166,9 @@ def read_sets(
     path = Path(path)
     if is_folder(path):
         return _sets_in_folder(path)
-    if _is_label_map(path):
-        return [of_label_map(label_masks.read(path, label_table))]
     head = read_head(path)
+    if label_masks.is_label_map(path, head):
+        return [of_label_map(label_masks.read(path, label_table))]
     return list(_read_with(_format_of(path, head), path))
 
 

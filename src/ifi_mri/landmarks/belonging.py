@@ -9,20 +9,17 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from ifi_mri import geometry
 from ifi_mri.errors import LandmarkMismatchError
-from ifi_mri.landmarks.inside import check_inside, edge_cautions
+from ifi_mri.landmarks.inside import check_inside, edge_cautions, may_not_leave
 from ifi_mri.landmarks.mark_words import by_side, files_of, listed, words_of
 from ifi_mri.landmarks.merging import agreed_observations
 from ifi_mri.landmarks.shapes import AXES
 from ifi_mri.landmarks.sides import check_sides
+from ifi_mri.landmarks.vertices import Vertices
 from ifi_mri.model import (
     Caution,
-    FloatArray,
     Grid,
-    Instance,
     Landmark,
     LandmarkSet,
     Point,
@@ -54,10 +51,12 @@ _ROUNDING_MM: Final = 1e-3
 
 
 class _Drawn(NamedTuple):
-    """A landmark, and the slice coordinates of its points."""
+    """A landmark, and the slice coordinates of its lowest point, its highest and its centre."""
 
     mark: Landmark
-    slices: FloatArray
+    low: float
+    high: float
+    middle: float
 
 
 def check(landmarks: LandmarkSet, study: Study, anatomy: Series | None) -> tuple[Caution, ...]:
@@ -89,14 +88,15 @@ def check(landmarks: LandmarkSet, study: Study, anatomy: Series | None) -> tuple
     agreed_observations([landmarks])
     cautions = [*_status_cautions(landmarks), *_frame_cautions(landmarks, study, anatomy)]
     _check_uids(landmarks, study, anatomy)
+    vertices = may_not_leave(landmarks)
     if anatomy is not None and anatomy.grid is not None:
-        check_inside(landmarks, anatomy, anatomy.grid)
+        check_inside(vertices, landmarks, anatomy, anatomy.grid)
     _check_named_slices(landmarks, study, anatomy)
     if anatomy is not None and anatomy.grid is not None:
-        drawn = _drawn_on(anatomy, landmarks, anatomy.grid)
+        drawn = _drawn_on(anatomy, vertices, anatomy.grid)
         _check_outlines(drawn, landmarks, anatomy, anatomy.grid)
         cautions += _slice_cautions(drawn, anatomy.grid)
-        cautions += edge_cautions(landmarks, anatomy.grid)
+        cautions += edge_cautions(vertices, anatomy.grid)
         cautions += _apart_cautions(drawn, anatomy.grid)
     cautions += check_sides(landmarks, anatomy)
     return tuple(cautions)
@@ -141,36 +141,65 @@ def _check_named_slices(landmarks: LandmarkSet, study: Study, anatomy: Series | 
     if not _has_uids(study):
         return
     frame = anatomy.frame_of_reference_uid if anatomy else None
-    slices: dict[str | None, dict[Series, list[Instance]]] = {}
-    for series in study.series:
-        if frame is None or series.frame_of_reference_uid in (None, frame):
-            for instance in series.instances:
-                of_series = slices.setdefault(instance.sop_instance_uid, {})
-                of_series.setdefault(series, []).append(instance)
-    for mark in landmarks.landmarks:
-        if mark.sop_instance_uid is None:
-            continue
-        if mark.sop_instance_uid not in slices:
+    vertices = Vertices.of(
+        mark for mark in landmarks.landmarks if mark.sop_instance_uid is not None
+    )
+    shown = [
+        _Shown.of(series, vertices)
+        for series in study.series
+        if frame is None or series.frame_of_reference_uid in (None, frame)
+    ]
+    for number, mark in enumerate(vertices.marks):
+        assert mark.sop_instance_uid is not None
+        holding = [one for one in shown if mark.sop_instance_uid in one.places]
+        if not holding:
             raise LandmarkMismatchError(
                 f"{files_of(landmarks)}: the {words_of(mark)} names slice {mark.sop_instance_uid}, "
                 "which is not among the study's slices in this frame of reference. Name the study "
                 "that the landmarks were placed on."
             )
-        for series, instances in slices[mark.sop_instance_uid].items():
-            _check_on_slice(mark, series, instances, landmarks)
+        for one in holding:
+            _check_on_slice(mark, one.off_mm(number, mark.sop_instance_uid), one.grid, landmarks)
+
+
+class _Shown(NamedTuple):
+    """A series' slices by the instance that holds them (several in a multi-frame file), and from
+    where to where landmarks reach across them: all in slice coordinates, nothing without a grid."""
+
+    grid: Grid | None
+    places: Mapping[str | None, Sequence[float]]
+    low: Sequence[float]
+    high: Sequence[float]
+
+    @classmethod
+    def of(cls, series: Series, vertices: Vertices) -> "_Shown":
+        uids = [instance.sop_instance_uid for instance in series.instances]
+        if series.grid is None:
+            return cls(None, dict.fromkeys(uids, ()), (), ())
+        affine = series.grid.affine
+        origins = geometry.slice_coordinate(affine, [one.position_mm for one in series.instances])
+        places: dict[str | None, list[float]] = {}
+        for uid, place in zip(uids, origins.tolist(), strict=True):
+            places.setdefault(uid, []).append(place)
+        at = geometry.slice_coordinate(affine, vertices.points_mm)
+        return cls(series.grid, places, vertices.lowest(at).tolist(), vertices.highest(at).tolist())
+
+    def off_mm(self, number: int, uid: str) -> float:
+        """Return how far a landmark lies off the slice of an instance; of several the nearest
+        counts."""
+        if self.grid is None:
+            return 0.0
+        low, high = self.low[number], self.high[number]
+        return min(max(high - k, k - low) for k in self.places[uid]) * self.grid.slice_spacing_mm
 
 
 def _check_on_slice(
-    mark: Landmark, series: Series, instances: Sequence[Instance], landmarks: LandmarkSet
+    mark: Landmark, off_mm: float, grid: Grid | None, landmarks: LandmarkSet
 ) -> None:
-    """Refuse a landmark off the slice it names; of a multi-frame instance the nearest counts."""
-    if series.grid is None:
+    """Refuse a landmark off the slice it names."""
+    if grid is None:
         return
-    normal = geometry.slice_normal(series.grid.affine)
-    across = mark.vertices_mm @ normal
-    planes = np.asarray([instance.position_mm for instance in instances]) @ normal
-    off_mm = float(np.abs(across - planes[:, None]).max(axis=1).min())
-    allowed_mm = ON_SLICE_FRACTION * series.grid.slice_spacing_mm
+    allowed_mm = ON_SLICE_FRACTION * grid.slice_spacing_mm
     if off_mm > allowed_mm + _ROUNDING_MM:
         raise LandmarkMismatchError(
             f"{files_of(landmarks)}: the {words_of(mark)} lies {off_mm:.1f} mm off the slice that "
@@ -186,11 +215,11 @@ def _check_outlines(
     drawn: Iterable[_Drawn], landmarks: LandmarkSet, anatomy: Series, grid: Grid
 ) -> None:
     """Refuse outlines drawn across slices; axes may cross them."""
-    for mark, slices in drawn:
-        spread_mm = float(np.ptp(slices)) * grid.slice_spacing_mm
+    for mark, low, high, _ in drawn:
+        spread_mm = (high - low) * grid.slice_spacing_mm
         allowed_mm = ON_SLICE_FRACTION * grid.slice_spacing_mm
         if spread_mm > allowed_mm + _ROUNDING_MM:
-            crossed = np.unique(np.rint([slices.min(), slices.max()]))
+            crossed = sorted({round(low), round(high)})
             places = " to ".join(f"{_slice_position_mm(grid, index):.1f} mm" for index in crossed)
             raise LandmarkMismatchError(
                 f"{files_of(landmarks)}: the {words_of(mark)} outline spreads {spread_mm:.1f} mm "
@@ -200,14 +229,21 @@ def _check_outlines(
             )
 
 
-def _drawn_on(anatomy: Series, landmarks: LandmarkSet, grid: Grid) -> list[_Drawn]:
+def _drawn_on(anatomy: Series, vertices: Vertices, grid: Grid) -> list[_Drawn]:
     """Return the landmarks that lie on slices of a series: without axes, which may cross slices,
     and without those that name a slice of another series."""
     own = {instance.sop_instance_uid for instance in anatomy.instances} | {None}
+    at = geometry.slice_coordinate(grid.affine, vertices.points_mm)
+    ranges = zip(vertices.marks, vertices.lowest(at), vertices.highest(at), strict=True)
     return [
-        _Drawn(mark, geometry.slice_coordinate(grid.affine, mark.vertices_mm))
-        for mark in landmarks.landmarks
-        if mark.name not in AXES and (mark.sop_instance_uid in own or own == {None})
+        _Drawn(
+            mark,
+            float(low),
+            float(high),
+            geometry.slice_coordinate_of(grid.affine, mark.centre_mm),
+        )
+        for mark, low, high in ranges
+        if mark.name not in AXES and (mark.sop_instance_uid in own or len(own) == 1)
     ]
 
 
@@ -218,7 +254,11 @@ def _slice_position_mm(grid: Grid, index: float) -> float:
 
 def _slice_cautions(drawn: Iterable[_Drawn], grid: Grid) -> Iterator[Caution]:
     limit_mm = BETWEEN_SLICES_FRACTION * grid.slice_spacing_mm + _ROUNDING_MM
-    off = [(mark, off_mm) for mark, at in drawn if (off_mm := _off_slice_mm(at, grid)) > limit_mm]
+    off = [
+        (one.mark, off_mm)
+        for one in drawn
+        if (off_mm := abs(one.middle - round(one.middle)) * grid.slice_spacing_mm) > limit_mm
+    ]
     for side, found in by_side([mark for mark, _ in off]):
         worst_mm = max(off_mm for mark, off_mm in off if mark.side is side)
         yield Caution(
@@ -230,19 +270,13 @@ def _slice_cautions(drawn: Iterable[_Drawn], grid: Grid) -> Iterator[Caution]:
         )
 
 
-def _off_slice_mm(slices: FloatArray, grid: Grid) -> float:
-    """Return how far the middle of a landmark lies from the nearest slice, mm."""
-    middle = float(np.mean(slices))
-    return abs(middle - round(middle)) * grid.slice_spacing_mm
-
-
 def _apart_cautions(drawn: Iterable[_Drawn], grid: Grid) -> Iterator[Caution]:
     """Say where one structure was marked by single points at different places of one slice."""
     points: dict[tuple[Side, LandmarkName, int], list[Point]] = {}
-    for mark, slices in drawn:
+    for mark, _, _, middle in drawn:
         if len(mark.points_mm) == 1:
-            level = int(np.rint(slices).item())
-            points.setdefault((mark.side, mark.name, level), []).append(mark.points_mm[0])
+            place = mark.side, mark.name, round(middle)
+            points.setdefault(place, []).append(mark.points_mm[0])
     yield from _crossed_cautions(points, grid)
     for (side, name, level), on_slice in points.items():
         apart_mm = max(math.dist(a, b) for a in on_slice for b in on_slice)

@@ -8,7 +8,7 @@ from ifi_mri import geometry
 from ifi_mri.errors import LandmarkFormatError, LandmarkMismatchError
 from ifi_mri.landmarks.text_files import named, shown
 from ifi_mri.model import Landmark, LandmarkSet, Observation
-from ifi_mri.vocabulary import ObservationName, Side
+from ifi_mri.vocabulary import LandmarkName, ObservationName, Side
 
 #: What must agree between sets that state it, in words.
 _IDENTITY: Final = {
@@ -132,9 +132,9 @@ def _agreed(sets: Sequence[LandmarkSet], key: str) -> Hashable:
 
 def _once(landmarks: Iterable[Landmark]) -> tuple[Landmark, ...]:
     """Return landmarks without repeats, keeping the one that names its slice."""
-    kept: dict[Landmark, Landmark] = {}
+    kept: dict[Hashable, Landmark] = {}
     for mark in landmarks:
-        key = mark if mark.sop_instance_uid is None else replace(mark, sop_instance_uid=None)
+        key = mark.name, mark.side, mark.points_mm, mark.closed, mark.pixel_mm
         if key not in kept or kept[key].sop_instance_uid is None:
             kept[key] = mark
     return tuple(kept.values())
@@ -146,17 +146,19 @@ def _without_implied(landmarks: tuple[Landmark, ...]) -> tuple[Landmark, ...]:
     A report's line between two outlines has its ends on them.  Read back as points of their own
     they would say nothing new of the spaces, but pass for a cortex marked by points elsewhere.
     """
-    outlines = [mark for mark in landmarks if len(mark.points_mm) > 1]
+    outlines: dict[tuple[LandmarkName, Side], list[Landmark]] = {}
+    for mark in landmarks:
+        if len(mark.points_mm) > 1:
+            outlines.setdefault((mark.name, mark.side), []).append(mark)
     return tuple(
         mark
         for mark in landmarks
-        if len(mark.points_mm) != 1 or not any(_lies_on(mark, outline) for outline in outlines)
+        if len(mark.points_mm) != 1
+        or not any(_lies_on(mark, outline) for outline in outlines.get((mark.name, mark.side), ()))
     )
 
 
 def _lies_on(point: Landmark, outline: Landmark) -> bool:
-    if (point.name, point.side) != (outline.name, outline.side):
-        return False
     closest = geometry.closest_in_space(
         point.points_mm, outline.points_mm, second_closed=outline.closed
     )

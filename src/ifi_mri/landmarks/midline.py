@@ -6,8 +6,6 @@ speaks for one side, weakly enough to be a caution only.
 
 from typing import Final
 
-import numpy as np
-
 from ifi_mri import body
 from ifi_mri.errors import LandmarkMismatchError
 from ifi_mri.model import Caution, LandmarkSet
@@ -54,7 +52,8 @@ def _refuse_the_wrong_side_of(midline_mm: float, landmarks: LandmarkSet) -> None
     for mark in landmarks.landmarks:
         if mark.name not in OFF_MIDLINE:
             continue
-        lateral_mm = mark.side.sign * (np.mean([x for x, _, _ in mark.points_mm]) - midline_mm)
+        middle_mm = sum(x for x, _, _ in mark.points_mm) / len(mark.points_mm)
+        lateral_mm = mark.side.sign * (middle_mm - midline_mm)
         if lateral_mm < -TOLERANCE_MM:
             raise LandmarkMismatchError(
                 f"{mark.name} marked {mark.side} lies {-lateral_mm:.0f} mm to the "

@@ -7,9 +7,8 @@ the front.  This module is the only place that turns one into the other.
 import math
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final
-
-import numpy as np
+from itertools import chain
+from typing import Any, Final
 
 from ifi_mri.errors import LandmarkFormatError
 from ifi_mri.landmarks.text_files import shown
@@ -88,15 +87,18 @@ def _plain_points_mm(
     stated: Sequence[Sequence[object]], system: CoordinateSystem
 ) -> list[Point] | None:
     """Return points where every position is three floats that nothing is to be said about."""
-    numbers = [number for position in stated for number in position]
+    numbers: list[Any] = list(chain.from_iterable(stated))
     if {*map(len, stated)} != {3} or {*map(type, numbers)} != {float}:
         return None
-    found = np.array(numbers, dtype=np.float64).reshape(-1, 3)
-    if not (np.abs(found) <= FARTHEST_MM).all() or not found.any(axis=1).all():
+    is_finite = math.isfinite(sum(numbers))  # of one number that is not, the sum is not either
+    if not is_finite or max(numbers) > FARTHEST_MM or min(numbers) < -FARTHEST_MM:
         return None
-    if system is CoordinateSystem.RAS:
-        found[:, :2] = 0.0 - found[:, :2]
-    return [(x, y, z) for x, y, z in found.tolist()]
+    points: list[Any] = list(map(tuple, stated))
+    if (0.0, 0.0, 0.0) in points:
+        return None
+    if system is CoordinateSystem.LPS:
+        return points
+    return [to_lps(x, y, z, system) for x, y, z in points]
 
 
 def _number(value: object) -> float | None:

@@ -126,7 +126,4 @@ def _mean_x_mm(landmarks: LandmarkSet, side: Side, name: LandmarkName) -> float 
 
 
 def _centre_x_mm(mark: Landmark) -> float:
-    return math.fsum(x for x, _, _ in mark.points_mm) / len(mark.points_mm)
-
-
-# --- what the file says of itself ---------------------------------------------------------------
+    return mark.centre_mm[0]

@@ -51,7 +51,7 @@ def read_whole(path: Path, largest_bytes: int) -> bytes:
 
 def _read(path: Path, n_bytes: int) -> bytes:
     try:
-        if path.exists() and not path.is_file():  # a pipe or a device could be read for ever
+        if not path.is_file() and path.exists():  # a pipe or a device could be read for ever
             raise LandmarkError(f"{named(path)}: is not a regular file. Name a landmark file.")
         with path.open("rb") as file:
             return file.read(n_bytes)

@@ -240,19 +240,14 @@ def slices_near(grid: Grid, points_mm: Sequence[Point], name: str) -> tuple[int,
     Raises GeometryError, which calls the grid ``name``, where a point lies beyond its ends.
     """
     n_slices = grid.shape[0]
-    (sx, _, _, x0), (sy, _, _, y0), (sz, _, _, z0), _ = grid.rows_of_affine
-    nx, ny, nz = geometry.slice_normal(grid.affine).tolist()
-    spacing_mm = nx * sx + ny * sy + nz * sz
-    along = [  # in slices; few points mostly, for which arrays take longer
-        (nx * (x - x0) + ny * (y - y0) + nz * (z - z0)) / spacing_mm for x, y, z in points_mm
-    ]
+    along = [geometry.slice_coordinate_of(grid.affine, point) for point in points_mm]
     if not all(map(math.isfinite, along)):
         raise GeometryError(f"{name}: a point is not finite. Correct the landmarks.")
     lowest, highest = min(along), max(along)
-    below_mm, above_mm = (-0.5 - lowest) * spacing_mm, (highest - (n_slices - 0.5)) * spacing_mm
-    beyond_mm = max(below_mm, above_mm)
+    below, above = -0.5 - lowest, highest - (n_slices - 0.5)
+    beyond_mm = max(below, above) * grid.slice_spacing_mm if max(below, above) > 0 else 0.0
     if beyond_mm > _ROUNDING_MM:
-        worst = points_mm[along.index(lowest if below_mm >= above_mm else highest)]
+        worst = points_mm[along.index(lowest if below >= above else highest)]
         raise GeometryError(
             f"{name}: a point at ({', '.join(f'{x:.1f}' for x in worst)}) mm lies "
             f"{beyond_mm:.1f} mm outside the stack of {n_slices} slices, expected inside. "

@@ -312,22 +312,22 @@ def _first_damage(part: Part, damage: Mapping[Path, str]) -> str | None:
 def _placed(series: Series, part: Part, damage: str | None) -> Series:
     """Return a series with its grid and slices in order, or with the refusal that says why not."""
     name = name_of(series)
-    unordered = replace(series, instances=tuple(_instance(frame) for frame in part.frames))
+    unordered = tuple(_instance(frame) for frame in part.frames)
     planes = [frame.plane for frame in part.frames if frame.plane is not None]
     refusal = kind_refusal(series, part)
     if refusal is None and len(planes) < len(part.frames):
         refusal = damage or _unplaced(part, name)
     if refusal is not None:
-        return replace(unordered, refusal=refusal)
+        return replace(series, instances=unordered, refusal=refusal)
     single_mm = part.frames[0].spacing_between_mm or series.slice_thickness_mm or 1.0
     try:
         stack = build_stack(planes, name, single_mm)
     except GeometryError as problem:
-        return replace(unordered, refusal=damage or str(problem))
+        return replace(series, instances=unordered, refusal=damage or str(problem))
     return replace(
         series,
         grid=stack.grid,
-        instances=tuple(unordered.instances[k] for k in stack.order),
+        instances=tuple(unordered[k] for k in stack.order),
         refusal=damage or unfit(series, part) or too_coarse(stack.grid, name),
         cautions=(*series.cautions, *resolution_cautions(stack.grid, name)),
     )

@@ -61,6 +61,8 @@ def _folded(text: str) -> str:
 
 def _spellings(text: str) -> frozenset[str]:
     """Return a text folded with umlauts as plain letters and spelled out."""
+    if text.isascii():
+        return frozenset({text.lower()} - {""})
     spelled_out = unicodedata.normalize("NFC", text).casefold().translate(_SPELLED_OUT)
     return frozenset({_folded(text), _folded(spelled_out)}) - {""}
 
@@ -107,6 +109,11 @@ def identity_words(names: Iterable[str], ids: Iterable[str]) -> Identity:
     ids : iterable of str
         Numbers by which a hospital knows the patient.
     """
+    return _identity_words(tuple(names), tuple(ids))
+
+
+@lru_cache(maxsize=8)  # asked for with every series and every file of a patient
+def _identity_words(names: tuple[str, ...], ids: tuple[str, ...]) -> Identity:
     parts: list[str] = []
     for name in names:
         for spelled in re.split(r"[=\\]", unicodedata.normalize("NFC", name)):
@@ -124,8 +131,9 @@ def identity_words(names: Iterable[str], ids: Iterable[str]) -> Identity:
 
 
 def _counts_inside(part: str) -> bool:
-    unspaced = any(unicodedata.name(c, "").startswith(_UNSPACED) for c in part)
-    return unspaced or len(part) >= SHORTEST_INSIDE
+    if len(part) >= SHORTEST_INSIDE:
+        return True
+    return any(unicodedata.name(c, "").startswith(_UNSPACED) for c in part)
 
 
 def without_identity(text: str, identity: Identity, words: SeriesWords | None = None) -> str:
@@ -155,11 +163,13 @@ def tells_identity(text: str, identity: Identity) -> bool:
 def _telling(spoken: list[str], identity: Identity, kept: frozenset[str]) -> set[int]:
     """Return the numbers of the words that give a patient away, alone or run together."""
     plain = [_folded(word) in kept for word in spoken]
+    if all(plain):
+        return set()
     found = {k for k, word in enumerate(spoken) if not plain[k] and identity.is_told_by(word)}
     for n_words in range(2, _MOST_PIECES + 1):
         for k in range(len(spoken) - n_words + 1):
-            run = range(k, k + n_words)
-            joined = _spellings("".join(spoken[k : k + n_words]))
-            if not all(plain[j] for j in run) and not identity.inside.isdisjoint(joined):
-                found.update(j for j in run if not plain[j])
+            run = slice(k, k + n_words)
+            if all(plain[run]) or identity.inside.isdisjoint(_spellings("".join(spoken[run]))):
+                continue
+            found.update(j for j in range(k, k + n_words) if not plain[j])
     return found

@@ -6,6 +6,7 @@ opened, its header compared and, where it is compressed, decoded for millisecond
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,29 +14,36 @@ import numpy.typing as npt
 from ifi_mri import loaders
 from ifi_mri.model import Grid, Point, Series, Volume
 
+Voxels: TypeAlias = npt.NDArray[np.float32]
+"""Slices one behind the other, shape (slices, rows, columns)."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
     """The series itself, so that no other one takes its identity meanwhile, and what was read of
-    it: runs of slices by their first one, and slices by number."""
+    it: runs of slices by their first one, none of them part of another."""
 
     series: Series
-    runs: dict[int, npt.NDArray[np.float32]] = field(default_factory=dict)
-    slices: dict[int, npt.NDArray[np.float32]] = field(default_factory=dict)
+    runs: dict[int, Voxels] = field(default_factory=dict)
 
-    def keep(self, first: int, voxels: npt.NDArray[np.float32]) -> None:
-        if len(voxels) > len(self.runs.get(first, ())):
-            self.runs[first] = voxels
-        self.slices.update(enumerate(voxels, start=first))
-
-    def run(self, first: int, last: int) -> npt.NDArray[np.float32]:
-        """Return slices that are all kept; without a copy where they were read together."""
+    def run(self, first: int, last: int) -> Voxels | None:
+        """Return a run of slices without a copy, None where it is not kept in one piece."""
         for start, voxels in self.runs.items():
             if start <= first and last < start + len(voxels):
                 return voxels[first - start : last + 1 - start]
-        voxels = np.stack([self.slices[k] for k in range(first, last + 1)])
-        voxels.flags.writeable = False
-        return voxels
+        return None
+
+    def one(self, k: int) -> npt.NDArray[np.float32] | None:
+        """Return a slice, None where it is not kept."""
+        found = self.run(k, k)
+        return None if found is None else found[0]
+
+    def keep(self, first: int, voxels: Voxels) -> None:
+        """Keep a run instead of those that are part of it."""
+        end = first + len(voxels)
+        for start in [k for k, run in self.runs.items() if first <= k and k + len(run) <= end]:
+            del self.runs[start]
+        self.runs[first] = voxels
 
 
 class KeptSlices:
@@ -57,15 +65,30 @@ class KeptSlices:
             return loaders.load_volume(series, near)
         first, last = loaders.slices_near(series.grid, near, f"series {series.label}")
         kept = self._kept.setdefault(id(series), _Kept(series))
-        missing = [k for k in range(first, last + 1) if k not in kept.slices]
-        if missing:
-            ends = [series.instances[k].position_mm for k in (missing[0], missing[-1])]
-            read = loaders.load_volume(series, ends)
-            kept.keep(missing[0], read.voxels)
-        return _volume(series, series.grid, first, kept.run(first, last))
+        voxels = kept.run(first, last)
+        if voxels is None:
+            voxels = _completed(kept, first, last)
+            kept.keep(first, voxels)
+        return _volume(series, series.grid, first, voxels)
 
 
-def _volume(series: Series, grid: Grid, first: int, voxels: npt.NDArray[np.float32]) -> Volume:
+def _completed(kept: _Kept, first: int, last: int) -> Voxels:
+    """Return a run of slices of which some may be kept: the others are read, and all of them stand
+    behind one another, so that no part of them has to be copied again."""
+    slices = [kept.one(k) for k in range(first, last + 1)]
+    missing = [k for k, one in enumerate(slices, start=first) if one is None]
+    if missing:
+        ends = [kept.series.instances[k].position_mm for k in (missing[0], missing[-1])]
+        read = loaders.load_volume(kept.series, ends).voxels
+        if len(read) == len(slices):
+            return read
+        slices[missing[0] - first : missing[-1] + 1 - first] = read
+    voxels = np.stack([one for one in slices if one is not None])
+    voxels.flags.writeable = False
+    return voxels
+
+
+def _volume(series: Series, grid: Grid, first: int, voxels: Voxels) -> Volume:
     return Volume(
         voxels=voxels,
         affine=loaders.affine_from(grid, first),

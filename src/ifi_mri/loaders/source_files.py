@@ -181,10 +181,9 @@ class Opener:
 
 def file_on_disk(path: Path) -> Path:
     """Return the file on disk that holds a path: the path itself, or the zip archive it is in."""
-    for candidate in (path, *path.parents):
-        if candidate.is_file():
-            return candidate
-    return path
+    if path.is_file():
+        return path
+    return next((folder for folder in path.parents if folder.is_file()), path)
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:

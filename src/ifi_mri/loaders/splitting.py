@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from ifi_mri import geometry
 from ifi_mri.loaders.dicom_frames import Distinction, Frame, distinctions
 from ifi_mri.loaders.stack import PARALLEL_DEG, angle_between_deg, unit_directions
 
@@ -195,7 +196,7 @@ def _places(frames: Sequence[Frame]) -> list[int] | None:
     if first is None or any(plane is None for plane in planes):
         return None
     right, down = unit_directions(first.directions)
-    along = np.array([plane.position_mm for plane in planes if plane]) @ np.cross(right, down)
+    along = np.array([plane.position_mm for plane in planes if plane]) @ geometry.cross(right, down)
     order = np.argsort(along, kind="stable")
     steps = np.diff(along[order]) >= SAME_PLACE_MM
     places = np.empty(len(frames), dtype=int)

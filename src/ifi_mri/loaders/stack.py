@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ifi_mri import geometry
 from ifi_mri.errors import GeometryError
 from ifi_mri.model import Grid, Point
 
@@ -116,7 +117,7 @@ def build_stack(planes: Sequence[Plane], name: str, single_slice_mm: float = 1.0
     _check_parallel(planes, name)
     _check_same_pixels(planes, name)
     right, down = unit_directions(planes[0].directions)
-    normal = np.cross(right, down)
+    normal = geometry.cross(right, down)
     positions = np.array([plane.position_mm for plane in planes], dtype=np.float64)
     along = positions @ normal
     order = np.argsort(along, kind="stable")
@@ -160,9 +161,9 @@ def _allowed_off_mm(positions: Sequence[Sequence[float]]) -> float:
 
 def unit_directions(directions: Sequence[float]) -> tuple[FloatArray, FloatArray]:
     """Return the unit vectors of growing column and row index."""
-    both = np.asarray(directions, dtype=np.float64).reshape(2, 3)
-    right, down = both / np.linalg.norm(both, axis=1, keepdims=True)
-    return right, down
+    a, b, c, d, e, f = directions
+    right_length, down_length = math.sqrt(a * a + b * b + c * c), math.sqrt(d * d + e * e + f * f)
+    return np.array([a, b, c]) / right_length, np.array([d, e, f]) / down_length
 
 
 def angle_between_deg(first: Sequence[float], second: Sequence[float]) -> float:
@@ -175,7 +176,7 @@ def angle_between_deg(first: Sequence[float], second: Sequence[float]) -> float:
     frames = []
     for directions in (first, second):
         right, down = unit_directions(directions)
-        frames.append(np.stack([right, down, np.cross(right, down)]))
+        frames.append(np.stack([right, down, geometry.cross(right, down)]))
     chord = float(np.linalg.norm(frames[0] - frames[1]))
     return float(np.degrees(2 * np.arcsin(min(1.0, chord / np.sqrt(8)))))
 
@@ -220,6 +221,8 @@ def _check_same_pixels(planes: Sequence[Plane], name: str) -> None:
             f"{name}: slices have {listed} pixels, expected one matrix. Choose another series "
             "with --anatomy or --fluid."
         )
+    if len({plane.spacing_mm for plane in planes}) == 1:
+        return
     spacing = np.array([plane.spacing_mm for plane in planes])
     if (np.ptp(spacing, axis=0) > SAME_SPACING_SHARE * spacing[0]).any():
         low, high = spacing.min(), spacing.max()
@@ -246,7 +249,8 @@ def _check_spacing(along: FloatArray, sign: float, name: str) -> None:
             f"{sign * along[tightest]:.1f} mm along the normal; expected one slice a position. "
             "Remove the doubled files or choose another series with --anatomy or --fluid."
         )
-    usual = float(np.median(gaps))
+    rising = sorted(gaps.tolist())
+    usual = (rising[(len(rising) - 1) // 2] + rising[len(rising) // 2]) / 2  # their median
     allowed = min(EVEN_SPACING_MM, EVEN_SPACING_SHARE * usual)
     even = np.linspace(along[0], along[-1], len(along))
     if np.abs(along - even).max() <= allowed:

@@ -10,6 +10,7 @@ words of the description.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from ifi_mri.config import SeriesWords
@@ -116,6 +117,7 @@ def _by_description(description: str, words: SeriesWords) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1024)  # the words of the settings are looked for in every series
 def spoken_words(description: str) -> tuple[str, ...]:
     """Return the words of a description in lower case; ``_``, ``-``, points and blanks part
     them."""

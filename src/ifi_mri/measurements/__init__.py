@@ -11,7 +11,8 @@ A distance whose ends can be looked for in the picture also offers ``ENDS``, wha
 A new one is a new file and its name in ``MODULES``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 
@@ -71,8 +72,7 @@ def gaps(hip: Hip, reach_mm: float) -> tuple[MarkedGap, ...]:
     )
 
 
-def _offering(function: str) -> Iterator[ModuleType]:
-    for name in MODULES:
-        module = import_module(f"{__name__}.{name}")
-        if hasattr(module, function):
-            yield module
+@cache
+def _offering(function: str) -> tuple[ModuleType, ...]:
+    modules = [import_module(f"{__name__}.{name}") for name in MODULES]
+    return tuple(module for module in modules if hasattr(module, function))

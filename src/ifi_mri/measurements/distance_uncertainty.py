@@ -137,5 +137,6 @@ def _end(mark: Landmark, placement_sd_mm: float, refined: RefinedEnd | None) -> 
 def _slope(points_mm: Sequence[Point]) -> float:
     """Return the sine of a line's angle to the patient's axial plane."""
     first, second = np.asarray(points_mm, dtype=np.float64)
-    length = float(np.linalg.norm(second - first))
-    return abs(float(second[2] - first[2])) / length if length > 0 else 0.0
+    line = second - first
+    length = math.sqrt(line @ line)
+    return abs(float(line[2])) / length if length > 0 else 0.0

@@ -72,5 +72,5 @@ def in_plane(direction: FloatArray, normal: FloatArray) -> FloatArray:
 
 def backwards(across: FloatArray, normal: FloatArray) -> FloatArray:
     """Return the unit direction in a plane at a right angle to ``across``, towards the back."""
-    down = np.cross(normal, across)
+    down = geometry.cross(normal, across)
     return np.asarray(down if down @ BACK >= 0 else -down)

@@ -246,31 +246,29 @@ def _marked_gaps_on(
 
 
 def by_slice(landmarks: Iterable[Landmark], series: Series) -> dict[int, list[Landmark]]:
-    """Return landmarks grouped by the slice of a series that they lie on."""
+    """Return landmarks grouped by the slice of a series that they lie on: the nearest of those that
+    the instance they name holds (several in a multi-frame file), of all where they name none."""
+    affine = _grid(series).affine
+    uids = [instance.sop_instance_uid for instance in series.instances]
     grouped: dict[int, list[Landmark]] = {}
     for landmark in landmarks:
-        grouped.setdefault(slice_index(landmark, series), []).append(landmark)
+        uid = landmark.sop_instance_uid
+        held = [k for k, one in enumerate(uids) if one == uid] if uid else []
+        place = geometry.slice_coordinate_of(affine, landmark.centre_mm)
+        index = min(held or range(len(uids)), key=lambda k: abs(k - place))
+        grouped.setdefault(index, []).append(landmark)
     return grouped
-
-
-def slice_index(landmark: Landmark, series: Series) -> int:
-    """Return the slice that a landmark lies on: the nearest of those that the instance it names
-    holds (several in a multi-frame file), of all where it names none."""
-    coordinate = geometry.slice_coordinate(_grid(series).affine, landmark.vertices_mm).mean()
-    named = [
-        index
-        for index, instance in enumerate(series.instances)
-        if landmark.sop_instance_uid and instance.sop_instance_uid == landmark.sop_instance_uid
-    ]
-    return min(named or range(len(series.instances)), key=lambda index: abs(index - coordinate))
 
 
 def slice_position_mm(series: Series, index: int) -> float:
     """Return the position of a slice along the stack's normal, towards the head, mm."""
-    affine = _grid(series).affine
-    return geometry.position_along_normal_mm(
-        affine, geometry.voxel_to_patient(affine, (index, 0, 0))
-    )
+    return _slice_position_mm(_grid(series), index)
+
+
+@lru_cache(maxsize=256)  # every measurement says where its slices lie
+def _slice_position_mm(grid: Grid, index: int) -> float:
+    centre_mm = geometry.voxel_to_patient(grid.affine, (index, 0, 0))
+    return geometry.position_along_normal_mm(grid.affine, centre_mm)
 
 
 def _smallest_gap(
@@ -366,5 +364,5 @@ def _grid(series: Series) -> Grid:
 
 def as_point(position: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Point:
     """Return an array of shape (3,) as a point."""
-    x, y, z = (float(value) for value in position)
+    x, y, z = position.tolist()
     return x, y, z
