@@ -51,7 +51,9 @@ def test_a_file_reaches_the_disk_before_it_takes_its_name_unless_the_caller_chec
 ):
     synced = []
     real = os.fsync
-    monkeypatch.setattr("ifi_mri.files.os.fsync", lambda d: (synced.append(d), real(d)))
+    monkeypatch.setattr(
+        "ifi_mri.files.os.fsync", lambda d: (synced.append(os.fstat(d).st_size), real(d))
+    )
 
     write_atomically(tmp_path / "checked_later", b"new", sync=False)
     assert (tmp_path / "checked_later").read_bytes() == b"new"
@@ -59,6 +61,7 @@ def test_a_file_reaches_the_disk_before_it_takes_its_name_unless_the_caller_chec
 
     write_atomically(tmp_path / "lasting", b"new")
     assert len(synced) == 2  # the file, then the folder with its name
+    assert synced[0] == len(b"new")
 
 
 def test_what_was_written_without_waiting_is_brought_to_the_disk_together(monkeypatch):

@@ -8,12 +8,15 @@ from xml.etree import ElementTree
 
 import example_report
 import html5lib
+import markupsafe
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ifi_mri.errors import GeometryError
 from ifi_mri.model import CompetingSource, InputFile, Measurement, NotMeasured, SliceValue
-from ifi_mri.reports import html_page, pictures
+from ifi_mri.reports import html_page, pictures, templating
 from ifi_mri.vocabulary import MeasurementName, Side
 
 REPORTS = {
@@ -22,7 +25,7 @@ REPORTS = {
     "no_fluid_series": example_report.without_fluid_series,
     "secondary": example_report.with_secondary,
 }
-STYLE = (Path(html_page.TEMPLATES) / "style.css").read_text()
+STYLE = (Path(templating.TEMPLATES) / "style.css").read_text()
 
 
 def page_of(report=None, open_volume=example_report.open_volume) -> str:
@@ -373,6 +376,15 @@ def test_many_slices_are_all_listed():
 HOSTILE = (
     "<script>alert('x')</script><img src=//e.vil/x onerror=y> & \"quoted\" {{ 7*7 }} \x00\x1b]"
 )
+
+
+@given(st.one_of(st.text(), st.text("&<>\"'a"), st.integers(), st.floats(), st.sampled_from(Side)))
+def test_templates_escape_as_markupsafe_does(value):
+    template = templating.environment().from_string(
+        "{{ value }}{% for v in [value] %}{{ v }}{% endfor %}"
+    )
+    assert template.render(value=value) == 2 * str(markupsafe.escape(value))
+    assert template.render(value=markupsafe.Markup("<b>")) == "<b><b>"
 
 
 def test_hostile_words_stay_words():

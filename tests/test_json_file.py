@@ -212,6 +212,39 @@ def test_a_file_name_that_is_no_text_does_not_stop_the_report():
     assert json_file.read(content_of(report)).inputs[0].path == "M?ll.json"
 
 
+def test_a_name_that_is_no_text_does_not_stop_the_report():
+    report = replace(example_report.report(), provenance=(("M\udcfcll", "table"),))
+    assert json_file.read(content_of(report)).provenance == (("M?ll", "table"),)
+
+
+def test_an_outline_that_stands_with_many_numbers_is_whole_with_each():
+    report = example_report.report()
+    outline = tuple((k / 3, -k / 7, 1e-9) for k in range(40))
+    measurements = tuple(
+        replace(
+            m,
+            points_mm=outline,
+            per_slice=tuple(replace(v, points_mm=outline) for v in m.per_slice),
+        )
+        for m in report.measurements
+    )
+    found = json.loads(content_of(replace(report, measurements=measurements)))
+    expected = [[round(x, 6), round(y, 6), 0.0] for x, y, _ in outline]
+    for measurement in found["measurements"]:
+        assert measurement["points_mm"] == expected
+        assert all(value["points_mm"] == expected for value in measurement["per_slice"])
+
+
+@pytest.mark.parametrize(
+    "point", [("1", 0.0, 0.0), (0.0, None, 0.0), (0.0, 0.0), (0.0, float("inf"), 0.0)]
+)
+def test_a_point_of_a_wrong_kind_is_refused_with_its_place(point):
+    report = example_report.report()
+    broken = replace(report.measurements[1], points_mm=((0.0, 0.0, 0.0), point))
+    with pytest.raises(ReportError, match=r"measurements\.1\.points_mm\.1\.\d: "):
+        content_of(replace(report, measurements=(report.measurements[0], broken)))
+
+
 def changed(path: str, value: object) -> bytes:
     content = json.loads(content_of(example_report.report()))
     *parents, last = path.split(".")

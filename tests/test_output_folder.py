@@ -97,6 +97,40 @@ def test_report_json_comes_last_even_where_it_stays_the_same(tmp_path, monkeypat
     assert [path.name for path in paths] == list(NAMES)
 
 
+def test_what_an_earlier_report_left_below_the_folder_moves_too(tmp_path):
+    output_folder.write(tmp_path, {"report.json": b"A", "slicer/left.mrk.json": b"A left"})
+    (tmp_path / "slicer" / "notes.txt").write_text("mine")
+
+    output_folder.write(tmp_path, {"report.json": b"B"}, ["report.*", "slicer/*.mrk.json"])
+
+    left = sorted(path.name for path in tmp_path.rglob("*") if "previous" not in path.parts)
+    assert left == ["notes.txt", "report.json", "slicer"]
+    (moved,) = tmp_path.glob("previous/*/slicer/left.mrk.json")
+    assert moved.read_bytes() == b"A left"
+
+
+def test_a_killed_run_is_cleared_up_below_the_folder_too(tmp_path):
+    (tmp_path / "slicer").mkdir()
+    for name in (".left.mrk.json.ab_cd123", ".right.mrk.json.ab_cd123"):
+        (tmp_path / "slicer" / name).write_bytes(b"part")
+
+    output_folder.write(tmp_path, {"slicer/left.mrk.json": b"whole"})
+
+    assert sorted(path.name for path in (tmp_path / "slicer").iterdir()) == [
+        ".right.mrk.json.ab_cd123",
+        "left.mrk.json",
+    ]
+
+
+def test_a_link_that_leads_nowhere_gives_way_to_the_report(tmp_path):
+    (tmp_path / "report.json").symlink_to(tmp_path / "gone")
+
+    output_folder.write(tmp_path, case("A"))
+
+    assert shown(tmp_path) == case("A")
+    assert not (tmp_path / "gone").exists()
+
+
 def test_a_disk_that_fills_midway_brings_the_earlier_report_back(tmp_path, monkeypatch):
     output_folder.write(tmp_path, case("A"))
     write = output_folder.write_atomically

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from ifi_mri import geometry
@@ -173,7 +174,7 @@ def test_in_a_sheared_stack_too_a_point_is_shown_where_the_normal_meets_the_slic
 @given(poses)
 def test_the_letters_are_those_of_the_directions_shown(affine):
     view = view_of_slice(volume_of(affine), 0)
-    left, right, upper, lower = view.edge_letters()
+    left, right, upper, lower = view.edge_letters
     assert left[0] + right[0] + upper[0] + lower[0] == "RLAP"
     opposite = str.maketrans("RLAPHF", "LRPAFH")
     assert left.translate(opposite) == right
@@ -184,18 +185,18 @@ def test_the_letters_are_those_of_the_directions_shown(affine):
 
 
 def test_oblique_edges_carry_compound_letters():
-    assert view_of_slice(volume_of(AWKWARD["plain"]), 0).edge_letters() == ("R", "L", "A", "P")
+    assert view_of_slice(volume_of(AWKWARD["plain"]), 0).edge_letters == ("R", "L", "A", "P")
     turned = affine_of(turn=(0, 0, 20), signs=(1, 1, -1))
-    assert view_of_slice(volume_of(turned), 0).edge_letters() == ("RA", "LP", "AL", "PR")
+    assert view_of_slice(volume_of(turned), 0).edge_letters == ("RA", "LP", "AL", "PR")
     assert letters((1, 0.2, 0)) == "L"
     assert letters((-1, 0, 0.5)) == "RH"
 
 
 def test_coronal_and_sagittal_slices_show_the_head_on_top():
     coronal = affine_of()[:, [1, 0, 2, 3]]
-    assert view_of_slice(volume_of(coronal), 0).edge_letters() == ("R", "L", "H", "F")
+    assert view_of_slice(volume_of(coronal), 0).edge_letters == ("R", "L", "H", "F")
     sagittal = affine_of()[:, [2, 0, 1, 3]]
-    assert view_of_slice(volume_of(sagittal), 0).edge_letters() == ("A", "P", "H", "F")
+    assert view_of_slice(volume_of(sagittal), 0).edge_letters == ("A", "P", "H", "F")
 
 
 # --- grey values --------------------------------------------------------------------------------
@@ -207,6 +208,14 @@ def test_a_slice_is_windowed_between_its_percentiles():
     assert grey.pixels.min() == 0
     assert grey.pixels.max() == 255
     assert abs(int(grey.pixels[0, 28]) - 128) < 8
+
+
+@given(
+    arrays(np.float32, array_shapes(min_dims=2, max_dims=2), elements=st.floats(-9, 9, width=32))
+)
+def test_the_window_is_that_of_the_percentiles(values):
+    expected = np.percentile(values, pictures.WINDOW_PERCENTILES)
+    assert pictures.percentiles(values) == pytest.approx(tuple(expected), rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize("value", [0.0, 7.5, -3.0, float("nan"), float("inf")])
@@ -249,35 +258,33 @@ def test_an_overview_merges_pixels_without_moving_them():
 # --- regions ------------------------------------------------------------------------------------
 
 
-def rectangles(path: str) -> list[tuple[float, float, float, float]]:
-    """Return left, top, width and height of the rectangles that an area path is made of."""
+def upright_lines(path: str) -> list[tuple[float, float, float]]:
+    """Return x, y and length of the upright lines of a border."""
     return [
-        (float(x), float(y), float(w), float(h))
-        for x, y, w, h in re.findall(r"M([\d.]+),([\d.]+)h([\d.]+)v([\d.]+)h-[\d.]+z", path)
+        (float(x), float(y), float(length))
+        for x, y, length in re.findall(r"M([\d.]+),([\d.]+)v([\d.]+)", path)
     ]
 
 
 @pytest.mark.parametrize("affine", AWKWARD.values(), ids=AWKWARD)
-def test_a_region_covers_its_pixels_and_nothing_else(affine):
+def test_a_border_encloses_its_pixels_and_nothing_else(affine):
     mask = np.random.Generator(np.random.PCG64(3)).random(SHAPE[1:]) < 0.3
     view = view_of_slice(volume_of(affine), 0)
-    area, border = pictures.region_paths("above", mask, view)
-    covered = np.zeros(view.shape, dtype=int)
+    border = pictures.border_path("above", mask, view)
     height, width = view.spacing_mm
-    for left, top, across, down in rectangles(area.data):
-        assert down == pytest.approx(height)
-        first, n = round(left / width), round(across / width)
-        covered[round(top / height), first : first + n] += 1
-    assert np.array_equal(covered, view.displayed(mask).astype(int))
-    assert not area.is_line
-    assert border.is_line
+    crossed = np.zeros((view.shape[0], view.shape[1] + 1), dtype=bool)
+    for left, top, length in upright_lines(border.data):
+        first, n = round(top / height), round(length / height)
+        crossed[first : first + n, round(left / width)] ^= True
+    inside = np.logical_xor.accumulate(crossed, axis=1)[:, :-1]
+    assert np.array_equal(inside, view.displayed(mask))
 
 
 def test_the_border_of_one_pixel_is_its_four_edges():
     mask = np.zeros(SHAPE[1:], dtype=bool)
     mask[10, 20] = True
     view = view_of_slice(volume_of(affine_of(spacing=(5, 0.5, 2.0))), 0)
-    _, border = pictures.region_paths("above", mask, view)
+    border = pictures.border_path("above", mask, view)
     assert sorted(re.findall(r"M[^M]+", border.data)) == [
         "M40,5.5h2", "M40,5h2", "M40,5v0.5", "M42,5v0.5",
     ]  # fmt: skip
@@ -285,7 +292,7 @@ def test_the_border_of_one_pixel_is_its_four_edges():
 
 def test_an_empty_region_draws_nothing():
     view = view_of_slice(volume_of(AWKWARD["plain"]), 0)
-    assert pictures.region_paths("above", np.zeros(SHAPE[1:], dtype=bool), view) == ()
+    assert pictures.border_path("above", np.zeros(SHAPE[1:], dtype=bool), view) is None
 
 
 # --- labels and scale ---------------------------------------------------------------------------
@@ -332,7 +339,9 @@ def test_labels_hide_no_line_no_tick_and_no_other_label(x, y, length, along, dx,
     ],
 )  # fmt: skip
 def test_a_segment_crosses_a_box_where_it_enters_it(segment, crosses):
+    x, y, x_end, y_end = segment
     assert Box(4, 4, 2, 2).crossed_by(segment) is crosses
+    assert Box(4, 4, 2, 2).crossed_by((x_end, y_end, x, y)) is crosses
 
 
 def test_a_crowded_label_takes_the_place_that_hides_least():
@@ -474,14 +483,14 @@ def test_the_map_lies_on_the_read_voxels_alone_in_the_colour_of_their_z():
 
     assert there[part].sum() == there.sum()
     assert ((colours[..., 3] > 0) == there[part]).all()
-    expected = signal_figures.colours_of(view.displayed(z)[part])
+    expected = signal_figures.colours_of(view.displayed(z)[part])[..., :3]
     assert (colours[..., :3][there[part]] == expected[there[part]]).all()
     assert figure.panels[0].overlay is None
 
 
 def test_the_colours_run_from_dark_to_bright_and_stop_at_both_ends():
     z = np.array([-5.0, 0.0, 2.5, 5.0, 10.0, 40.0, np.nan])
-    found = [tuple(int(x) for x in colour) for colour in signal_figures.colours_of(z)]
+    found = [tuple(int(x) for x in colour[:3]) for colour in signal_figures.colours_of(z)]
 
     assert found[0] == found[1] == found[6] == (68, 1, 84)
     assert found[2] == (59, 82, 139)
@@ -507,6 +516,14 @@ def test_bars_stand_where_the_values_lie_and_the_highest_fits():
     assert np.round(np.array(shares) / 0.6, 3)[[9, 20, 39]].tolist() == [0.6, 0.2, 0.2]
     assert made.threshold == pytest.approx(made.left + 1.5 / 4 * (made.right - made.left))
     assert histogram.histogram([], [], 1.2).muscle.endswith("Z")
+
+
+@given(st.lists(st.floats(-1, 6) | st.sampled_from([0.0, 0.1, 0.3, 4.0, 4.1])))
+def test_shares_are_those_of_a_histogram(values):
+    clipped = np.clip(values, *histogram.RATIOS)
+    expected, _ = np.histogram(clipped, histogram.EDGES)
+    found = histogram.shares_of(np.array(values, dtype=float), histogram.EDGES)
+    assert found == pytest.approx(expected / max(1, len(values)), abs=0)
 
 
 def test_a_field_that_was_taken_out_is_taken_out_of_the_picture_too():
@@ -593,6 +610,30 @@ def test_the_frame_of_the_overview_is_the_part_that_is_magnified():
             for line in detail.lines:
                 assert detail.box.holds(Box(*line.ends[:2], 0, 0))
                 assert detail.box.holds(Box(*line.ends[2:], 0, 0))
+
+
+def test_a_part_of_a_slice_that_stands_in_two_pictures_is_packed_once(monkeypatch):
+    packed = []
+    png = pictures.png
+    monkeypatch.setattr(pictures, "png", lambda pixels: (packed.append(1), png(pixels))[1])
+    grey = pictures.grey_slice(volume_of(affine_of(spacing=(5, 1, 1))), 0)
+    part = Box(3, 4, 20, 20)
+
+    first, again = pictures.image_of(grey, part), pictures.image_of(grey, part)
+    others = {pictures.image_of(grey, grey.box), pictures.image_of(grey, part, 10)}
+
+    assert first == again
+    assert len(packed) == 3
+    assert len({first, *others}) == 3
+
+
+def test_a_part_is_the_same_whether_or_not_the_whole_was_made_before():
+    volume = volume_of(affine_of(signs=(1, -1, 1), transposed=True))
+    alone, after = (pictures.grey_slice(volume, 1) for _ in range(2))
+    assert pictures.body(after) is not None
+
+    assert np.array_equal(alone.part(2, 9, 3, 20), after.part(2, 9, 3, 20))
+    assert np.array_equal(alone.part(2, 9, 3, 20), after.pixels[2:9, 3:20])
 
 
 def test_a_wide_space_gets_a_wider_part():

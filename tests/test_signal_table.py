@@ -82,6 +82,14 @@ def test_the_effect_of_shading_is_told_whether_or_not_it_was_taken_out():
             {"shift_significant": "no"},
             "1.4 mm right, 0.2 mm to the back (SD 0.3 mm), not told from none; outlines not moved",
         ),
+        (
+            {"shift_x_mm": -0.04, "shift_y_mm": 0.04},
+            "0.0 mm left or right, 0.0 mm to the back or front (SD 0.3 mm); outlines not moved",
+        ),
+        (
+            {"shift_x_mm": 0.0, "shift_y_mm": -0.06},
+            "0.0 mm left or right, 0.1 mm to the front (SD 0.3 mm); outlines not moved",
+        ),
         ({"shift_beyond_search": "yes"}, "none found within 6 mm"),
     ],
 )

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from ifi_mri import cli, landmarks, loaders, pipeline, reports
 from ifi_mri.config import Config
 from ifi_mri.model import Report, Study
-from ifi_mri.reports import json_nouns
+from ifi_mri.reports import json_values
 
 #: What must be there at once when a case is done, s; then everything, s.
 TARGETS_S = {
@@ -49,7 +49,7 @@ def medians_ms(work: Callable[[], object], repeats: int) -> tuple[float, float, 
     work()
     wall, cpu = [], []
     for _ in range(repeats):
-        json_nouns.rounded_points.cache_clear()  # every case has outlines of its own
+        json_values.checked_points.cache_clear()  # every case has outlines of its own
         start, used = time.perf_counter(), time.process_time()
         work()
         wall.append(1000 * (time.perf_counter() - start))

@@ -29,8 +29,11 @@ def write_atomically(path: Path, content: bytes, *, sync: bool = True) -> None:
     OSError
         The folder does not exist or cannot be written; nothing is left behind.
     """
-    with replacing(path, sync=sync) as temporary, temporary.open("wb") as file:
+    with _in_place_of(path, sync=sync) as (descriptor, _), os.fdopen(descriptor, "wb") as file:
         file.write(content)
+        if sync:
+            file.flush()
+            os.fsync(descriptor)
 
 
 @contextmanager
@@ -40,13 +43,20 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     For content that is written in parts or by another library; else as `write_atomically`, which
     says what is raised.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
+    with _in_place_of(path, sync=sync) as (descriptor, temporary):
+        os.close(descriptor)
         yield temporary
         if sync:
             _sync(temporary)
+
+
+@contextmanager
+def _in_place_of(path: Path, *, sync: bool) -> Iterator[tuple[int, Path]]:
+    """Give an open temporary file, which is to be closed, and its path; it takes a file's place."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        yield descriptor, temporary
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -207,6 +207,8 @@ _SIGNAL: Final = {
     "signal.shift.right": "{mm} mm right",
     "signal.shift.back": "{mm} mm to the back",
     "signal.shift.front": "{mm} mm to the front",
+    "signal.shift.across": "{mm} mm left or right",
+    "signal.shift.along": "{mm} mm to the back or front",
     "signal.shift.insignificant": ", not told from none",
     "signal.shift.moved": "outlines moved",
     "signal.shift.not_moved": "outlines not moved",

@@ -64,6 +64,7 @@ def placeholders(text: str) -> frozenset[tuple[str, str]]:
     )
 
 
+@cache
 def languages() -> tuple[str, ...]:
     """Return the languages that are shipped, English first."""
     files = sorted((configs_folder() / "languages").glob("*.toml"))

@@ -11,6 +11,7 @@ returns their bytes by name; one that is made from the file of another offers th
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -191,6 +192,7 @@ def write_error(
     )
 
 
-def _modules() -> dict[str, ModuleType]:
+@cache
+def _modules() -> Mapping[str, ModuleType]:
     modules = [import_module(f"{__name__}.{name}") for name in MODULES]
-    return {module.NAME: module for module in modules}
+    return MappingProxyType({module.NAME: module for module in modules})

@@ -6,11 +6,13 @@ apostrophe (OWASP, *CSV Injection*).
 
 import csv
 import io
+from collections.abc import Mapping
+from operator import itemgetter
 from typing import Final
 
 from ifi_mri.model import Finding, Measurement, NotMeasured, OpenVolume, Report, Study
 from ifi_mri.reports import words
-from ifi_mri.reports.json_nouns import DECIMALS
+from ifi_mri.reports.json_values import DECIMALS
 
 NAME: Final = "csv"
 FILE_NAME: Final = "measurements.csv"
@@ -47,6 +49,8 @@ COLUMNS: Final = (
     "config_digest",
 )
 
+_IN_ORDER: Final = itemgetter(*COLUMNS)
+
 #: First characters that make a spreadsheet take a cell for a formula.
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -58,13 +62,18 @@ Cell = str | int | float | bool | None
 
 def render(report: Report, study: Study, open_volume: OpenVolume) -> bytes:  # noqa: ARG001
     """Return the measurements as CSV; ``study`` and ``open_volume`` are not looked at."""
+    same = dict.fromkeys(COLUMNS, "") | _printed(_case(report))
     table = io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow(COLUMNS)
     for result in words.results(report):
-        cells = _case(report) | _result(result) | _finding(report, result)
-        writer.writerow([cell(cells.get(column)) for column in COLUMNS])
+        row = same | _printed(_result(result)) | _printed(_finding(report, result))
+        writer.writerow(_IN_ORDER(row))
     return table.getvalue().encode(errors="replace")
+
+
+def _printed(cells: Mapping[str, Cell]) -> dict[str, str]:
+    return {column: cell(value) for column, value in cells.items()}
 
 
 def _case(report: Report) -> dict[str, Cell]:
@@ -141,14 +150,18 @@ def _judgement(report: Report, result: Measurement | NotMeasured) -> Finding | N
 
 def cell(value: Cell) -> str:
     """Return a cell: numbers as in ``report.json``, text that cannot be run as a formula."""
+    if isinstance(value, str):
+        return f"'{value}" if _would_run(value) else str(value)
     if value is None:
         return ""
     if isinstance(value, bool):
-        return str(value).lower()
+        return "true" if value else "false"
     if isinstance(value, float):
         return repr(round(float(value), DECIMALS) + 0.0)
-    if isinstance(value, int):
-        return str(value)
-    text = str(value)
-    runs = text.startswith(FORMULA_STARTS) or text.lstrip().startswith(FORMULA_STARTS)
-    return f"'{text}" if runs else text
+    return str(value)
+
+
+def _would_run(text: str) -> bool:
+    if text[:1].isalnum():  # nearly every text
+        return False
+    return text.startswith(FORMULA_STARTS) or text.lstrip().startswith(FORMULA_STARTS)

@@ -4,7 +4,7 @@ Coordinates are those of an SVG of `WIDTH` x `HEIGHT` units; the words beside it
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,10 @@ BOTTOM: Final = 28.0
 #: Ratios that are shown; what lies beyond counts to the outer bins.
 RATIOS: Final = (0.0, 4.0)
 BIN: Final = 0.1
+
+#: Edges of the bins.
+EDGES: Final = np.linspace(*RATIOS, round((RATIOS[1] - RATIOS[0]) / BIN) + 1)
+EDGES.flags.writeable = False
 
 #: Most numbers on the upright axis.
 MOST_TICKS: Final = 4
@@ -61,22 +65,19 @@ class Histogram:
 def histogram(muscle: npt.ArrayLike, reference: npt.ArrayLike, threshold_ratio: float) -> Histogram:
     """Return the histogram of two structures' ratios to normal muscle."""
     values = [np.asarray(part, dtype=np.float64) for part in (muscle, reference)]
-    edges = np.linspace(*RATIOS, round((RATIOS[1] - RATIOS[0]) / BIN) + 1)
-    shares = [shares_of(part, edges) for part in values]
+    shares = [shares_of(part, EDGES) for part in values]
     highest = _round_share(max(float(part.max(initial=0.0)) for part in shares))
-    drawn = [_steps(part, edges, highest) for part in shares]
+    drawn = [_steps(part, highest) for part in shares]
     n_ticks = next(n for n in (MOST_TICKS, 3, 2, 1) if round(highest * 100) % n == 0)
     return Histogram(
         muscle=f"{drawn[0]}Z",
         reference=drawn[1],
         threshold=_x(min(threshold_ratio, RATIOS[1])),
         threshold_ratio=threshold_ratio,
-        across=tuple(
-            Tick(_x(ratio), f"{ratio:g}") for ratio in np.arange(RATIOS[0], RATIOS[1] + 0.5)
-        ),
+        across=_WHOLE_RATIOS,
         upright=tuple(
             Tick(_y(share, highest), f"{100 * share:.0f}")
-            for share in np.linspace(0, highest, n_ticks + 1)
+            for share in np.linspace(0, highest, n_ticks + 1).tolist()
         ),
         n_muscle=len(values[0]),
         n_reference=len(values[1]),
@@ -86,8 +87,10 @@ def histogram(muscle: npt.ArrayLike, reference: npt.ArrayLike, threshold_ratio: 
 def shares_of(values: FloatArray, edges: FloatArray) -> FloatArray:
     """Return the share of values in each bin; those beyond the outer edges count to the outer
     bins."""
-    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
-    return np.asarray(counts / max(1, len(values)), dtype=np.float64)
+    ordered = np.sort(np.clip(values, edges[0], edges[-1]))
+    n_below = ordered.searchsorted(edges)
+    n_below[-1] = ordered.searchsorted(edges[-1], side="right")
+    return np.asarray(np.diff(n_below) / max(1, len(values)), dtype=np.float64)
 
 
 def _round_share(share: float) -> float:
@@ -100,15 +103,25 @@ def _x(ratio: float) -> float:
     return LEFT + (ratio - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
 
-def _y(share: float, highest: float) -> float:
+_Share = TypeVar("_Share", float, FloatArray)
+
+
+def _y(share: _Share, highest: float) -> _Share:
     return HEIGHT - BOTTOM - share / highest * (HEIGHT - TOP - BOTTOM)
 
 
-def _steps(shares: FloatArray, edges: FloatArray, highest: float) -> str:
+def _steps(shares: FloatArray, highest: float) -> str:
     """Return the outline of bars from the axis and back to it."""
     floor = HEIGHT - BOTTOM
-    first, *ends = edges.tolist()
-    path = [f"M{_x(first):.1f},{floor:.1f}"]
-    for share, end in zip(shares.tolist(), ends, strict=True):
-        path.append(f"V{_y(share, highest):.1f}H{_x(end):.1f}")
-    return f"{''.join(path)}V{floor:.1f}"
+    steps = zip(_y(shares, highest).tolist(), _RIGHT_ENDS, strict=True)
+    bars = "".join([f"V{y:.1f}{across}" for y, across in steps])
+    return f"M{_x(EDGES[0]):.1f},{floor:.1f}{bars}V{floor:.1f}"
+
+
+#: The numbers below the bars.
+_WHOLE_RATIOS: Final = tuple(
+    Tick(_x(ratio), f"{ratio:g}") for ratio in np.arange(RATIOS[0], RATIOS[1] + 0.5).tolist()
+)
+
+#: The way across each bar.
+_RIGHT_ENDS: Final = tuple(f"H{_x(edge):.1f}" for edge in EDGES[1:].tolist())

@@ -9,11 +9,8 @@ The words come from the report, from `ifi_mri.reports.words` and the catalogue o
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ifi_mri.language.report_messages import NBSP
 from ifi_mri.model import (
     Caution,
     Finding,
@@ -27,8 +24,8 @@ from ifi_mri.model import (
     Study,
 )
 from ifi_mri.reports.signal_table import SignalRow, signal_rows
+from ifi_mri.reports.templating import page as page
 from ifi_mri.reports.words import (
-    IN_ENGLISH,
     JUDGED_BY,
     MUSCLE_FINDINGS,
     SHORT_TITLES,
@@ -36,7 +33,6 @@ from ifi_mri.reports.words import (
     Words,
     cautions_on,
     nobody_asked,
-    printable,
     results_on,
     sentence,
     words_of,
@@ -44,14 +40,10 @@ from ifi_mri.reports.words import (
 from ifi_mri.vocabulary import FindingName, MeasurementName, Side, Status, printed
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from ifi_mri.reports.figures import Figure
 
 NAME: Final = "html"
 FILE_NAME: Final = "report.html"
-
-TEMPLATES: Final = Path(__file__).parent / "templates"
 
 #: Shape and colour of a status; the word always stands beside it.
 CHIP_KINDS: Final = {
@@ -63,9 +55,6 @@ CHIP_KINDS: Final = {
 
 #: What may not stand inside a style sheet, where the foot of printed pages names the case.
 NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9._-]")
-
-#: What a page holds, nearly all of it: the letters, digits and signs of ASCII, and line breaks.
-PLAIN_LETTERS: Final = bytes(range(0x20, 0x7F)) + b"\n"
 
 #: Measurements that speak of the muscle; all others speak of bones and spaces.
 MUSCLE_PREFIX: Final = "quadratus_femoris_"
@@ -188,41 +177,6 @@ def render(
 def render_error(facts: Sequence[tuple[str, str]], message: str, advice: Sequence[str]) -> bytes:
     """Return the page of a case that failed: what failed, what to do, and the facts around it."""
     return page("error.html.j2", facts=facts, message=message, advice=advice)
-
-
-def page(template: str, words: Words = IN_ENGLISH, **content: Any) -> bytes:
-    """Return a page of this folder's templates filled with content, UTF-8."""
-    return _encoded(_environment().get_template(template).render(words=words, **content))
-
-
-def _encoded(page: str) -> bytes:
-    """Return a page with what HTML allows: line breaks and what can be seen.  Anything else is
-    looked for once, in the few letters beyond ASCII, instead of in each of two thousand values."""
-    content = page.encode(errors="surrogatepass")
-    rare = content.translate(None, PLAIN_LETTERS).decode(errors="surrogatepass")
-    if rare.replace(NBSP, "").isprintable():
-        return content
-    return "\n".join(map(printable, page.split("\n"))).encode()
-
-
-@cache
-def _environment() -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    from ifi_mri.reports.picture_svg import panel
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    environment.globals["panel"] = panel
-    environment.globals["short_titles"] = SHORT_TITLES
-    environment.filters["sentence"] = sentence
-    return environment
 
 
 # --- at a glance --------------------------------------------------------------------------------

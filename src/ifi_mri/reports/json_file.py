@@ -6,16 +6,19 @@ The keys stand in `ifi_mri.reports.json_keys`; `schema` publishes them as JSON S
 
 import json
 from collections.abc import Callable
+from enum import Enum
+from functools import cache
+from types import NoneType
 from typing import Any, Final
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_json
 
 from ifi_mri.config import describe
 from ifi_mri.errors import ReportError
 from ifi_mri.model import OpenVolume, Report, Study
 from ifi_mri.reports.json_keys import ReportKeys
-from ifi_mri.reports.json_nouns import Keys
+from ifi_mri.reports.json_values import Keys
 from ifi_mri.reports.json_versions import migrated
 
 NAME: Final = "json"
@@ -25,6 +28,10 @@ SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 #: Length of the margin (a line break and a blank for each level) of the report's own lists.
 OUTERMOST: Final = 2
+
+#: Types of most values: asked for first, since to look at a class of pydantic takes longer than to
+#: write them.
+_SIMPLE: Final = frozenset({str, int, float, bool, NoneType})
 
 
 def render(report: Report, study: Study, open_volume: OpenVolume) -> bytes:  # noqa: ARG001
@@ -43,9 +50,9 @@ def render(report: Report, study: Study, open_volume: OpenVolume) -> bytes:  # n
             "This is a fault in the software; please report it."
         ) from problem
     try:
-        return _laid_out(keys) + b"\n"
+        return _Writer(to_json).in_lines(keys) + b"\n"
     except PydanticSerializationError:
-        return _laid_out(keys, line=_forgiving_line) + b"\n"
+        return _Writer(_forgiving).in_lines(keys) + b"\n"
 
 
 def read(content: bytes) -> Report:
@@ -92,22 +99,50 @@ def _first(problem: ValidationError) -> str:
     return f"{key}: {found['msg']}"
 
 
-def _laid_out(value: Any, margin: bytes = b"\n", line: Callable[[Any], bytes] = to_json) -> bytes:
-    """Return a value as JSON in lines: a line for every key of an object and for every text or
-    object of a list; objects of a list within a list, points and other numbers stay on one."""
-    inner = margin + b" "
-    if isinstance(value, Keys):
-        parts = [
-            b'"%b": %b'
-            % (name.encode(), _laid_out(item, inner, line) if _has_lines(item) else line(item))
-            for name, item in vars(value).items()
+class _Writer:
+    """Writes one report, each value by ``write``; an outline once, though the same one stands with
+    every number that was taken from it (known by its identity, as long as the report is held)."""
+
+    def __init__(self, write: Callable[[Any], bytes]) -> None:
+        self._write = write
+        self._outlines: dict[int, bytes] = {}
+
+    def in_lines(self, value: Any, margin: bytes = b"\n") -> bytes:
+        """Return a value with a line for every key of an object and for every text or object of a
+        list; objects of a list within a list, points and other numbers stay on one."""
+        inner = margin + b" "
+        if isinstance(value, Keys):
+            parts = self._named(value, b": ", inner)
+            return b"{%b%b%b}" % (inner, (b"," + inner).join(parts), margin)
+        if isinstance(value[0], Keys) and len(margin) <= OUTERMOST:
+            parts = [self.in_lines(item, inner) for item in value]
+        else:
+            parts = [self._on_one_line(item) for item in value]
+        return b"[%b%b%b]" % (inner, (b"," + inner).join(parts), margin)
+
+    def _named(self, keys: Keys, colon: bytes, margin: bytes | None) -> list[bytes]:
+        """Return the names and values of an object; without a margin each on one line."""
+        write = self._write
+        return [
+            start + (write(item) if type(item) in _SIMPLE else self._nested(item, margin))
+            for start, item in zip(_starts(type(keys), colon), vars(keys).values(), strict=True)
         ]
-        return b"{%b%b%b}" % (inner, (b"," + inner).join(parts), margin)
-    if isinstance(value[0], Keys) and len(margin) <= OUTERMOST:
-        parts = [_laid_out(item, inner, line) for item in value]
-    else:
-        parts = [line(item) for item in value]
-    return b"[%b%b%b]" % (inner, (b"," + inner).join(parts), margin)
+
+    def _nested(self, value: Any, margin: bytes | None) -> bytes:
+        if margin is None or not _has_lines(value):
+            return self._on_one_line(value)
+        return self.in_lines(value, margin)
+
+    def _on_one_line(self, value: Any) -> bytes:
+        if isinstance(value, Keys):
+            return b"{%b}" % b",".join(self._named(value, b":", None))
+        if isinstance(value, Enum):
+            return self._write(value.value)  # pydantic takes eight times as long to find it
+        if type(value) is tuple and value and type(value[0]) is tuple:
+            if id(value) not in self._outlines:
+                self._outlines[id(value)] = self._write(value)
+            return self._outlines[id(value)]
+        return self._write(value)
 
 
 def _has_lines(value: Any) -> bool:
@@ -117,6 +152,12 @@ def _has_lines(value: Any) -> bool:
     return isinstance(value, Keys)
 
 
-def _forgiving_line(value: Any) -> bytes:
+@cache
+def _starts(keys: type[Keys], colon: bytes) -> tuple[bytes, ...]:
+    """Return what stands before the values of an object."""
+    return tuple(to_json(name) + colon for name in keys.model_fields)
+
+
+def _forgiving(value: Any) -> bytes:
     """Return a value as JSON on one line; signs of a file name that are no text become ``?``."""
-    return json.dumps(to_jsonable_python(value), ensure_ascii=False).encode(errors="replace")
+    return json.dumps(value, default=vars, ensure_ascii=False).encode(errors="replace")

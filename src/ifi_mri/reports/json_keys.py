@@ -14,20 +14,17 @@ from ifi_mri.reports.json_nouns import (
     CautionKeys,
     FindingKeys,
     InputKeys,
-    Keys,
     LandmarkKeys,
     MeasurementKeys,
-    Names,
     NotMeasuredKeys,
-    Number,
     ObservationKeys,
     PositionKeys,
     ProfileFlagKeys,
     SeriesChoiceKeys,
     SpaceFromBonesKeys,
     SummaryKeys,
-    to_noun,
 )
+from ifi_mri.reports.json_values import Keys, Names, Number, to_noun
 from ifi_mri.reports.json_versions import SCHEMA_VERSION as SCHEMA_VERSION
 from ifi_mri.vocabulary import Role
 

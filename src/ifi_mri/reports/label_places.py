@@ -12,6 +12,11 @@ LINE_HEIGHT: Final = 1.15
 #: Directions that are tried around a point.
 N_DIRECTIONS: Final = 16
 
+#: From the wanted direction to each of them, radians, to both sides in turn.
+TURNS: Final = tuple(
+    (k + 1) // 2 * (1 if k % 2 else -1) * 2 * math.pi / N_DIRECTIONS for k in range(N_DIRECTIONS)
+)
+
 #: Gaps between a point and its label that are tried, in heights of the type.
 GAPS: Final = (0.35, 0.9, 1.6, 2.6, 4.0, 6.0)
 
@@ -20,6 +25,8 @@ COST_OUTSIDE: Final = 10_000
 COST_HIDING: Final = 100
 
 Segment = tuple[float, float, float, float]
+Edges = tuple[float, float, float, float]
+"""Left, upper, right and lower edge."""
 
 
 class Box(NamedTuple):
@@ -45,46 +52,23 @@ class Box(NamedTuple):
         """Middle of the rectangle, mm."""
         return self.left + self.width / 2, self.top + self.height / 2
 
+    @property
+    def edges(self) -> Edges:
+        """Left, upper, right and lower edge, mm."""
+        left, top, width, height = self
+        return left, top, left + width, top + height
+
     def holds(self, other: "Box") -> bool:
         """Return whether another rectangle lies within this one."""
-        left, top, width, height = self
-        other_left, other_top, other_width, other_height = other
-        return (
-            other_left >= left
-            and other_left + other_width <= left + width
-            and other_top >= top
-            and other_top + other_height <= top + height
-        )
+        return _lies_within(other.edges, self.edges)
 
     def overlaps(self, other: "Box") -> bool:
         """Return whether two rectangles share any area."""
-        left, top, width, height = self
-        other_left, other_top, other_width, other_height = other
-        return (
-            left < other_left + other_width
-            and other_left < left + width
-            and top < other_top + other_height
-            and other_top < top + height
-        )
+        return bool(_n_overlapping(self.edges, [other.edges]))
 
     def crossed_by(self, segment: Segment) -> bool:
-        """Return whether a segment enters the rectangle (Liang and Barsky, ACM Trans Graph
-        1984;3:1)."""
-        x, y, x_end, y_end = segment
-        enters, leaves = 0.0, 1.0
-        for step, before, behind in (
-            (x_end - x, x - self.left, self.right - x),
-            (y_end - y, y - self.top, self.bottom - y),
-        ):
-            for along, room in ((-step, before), (step, behind)):
-                if along == 0:
-                    if room < 0:
-                        return False
-                elif along < 0:
-                    enters = max(enters, room / along)
-                else:
-                    leaves = min(leaves, room / along)
-        return enters <= leaves
+        """Return whether a segment enters the rectangle."""
+        return bool(_n_crossing(self.edges, [segment]))
 
 
 class Wanted(NamedTuple):
@@ -116,60 +100,90 @@ def place(
 
     A label that finds no clear place takes the one that hides least.
     """
-    occupied = list(taken)
+    occupied = [box.edges for box in taken]
     placed = []
     for label in wanted:
-        best = _best(label, picture, segments, occupied)
-        occupied.append(best.box)
+        best = _best(label, picture.edges, segments, occupied)
+        occupied.append(best.box.edges)
         placed.append(best)
     return tuple(placed)
 
 
-def text_box(text: str, x: float, y: float, size: float) -> Box:
-    """Return the rectangle of a text around its middle, mm."""
-    width, height = len(text) * LETTER_WIDTH * size, LINE_HEIGHT * size
-    return Box(x - width / 2, y - height / 2, width, height)
+def text_size(text: str, size: float) -> tuple[float, float]:
+    """Return width and height of a text, mm."""
+    return len(text) * LETTER_WIDTH * size, LINE_HEIGHT * size
 
 
 def _best(
-    label: Wanted, picture: Box, segments: Sequence[Segment], occupied: Sequence[Box]
+    label: Wanted, picture: Edges, segments: Sequence[Segment], occupied: Sequence[Edges]
 ) -> Label:
-    best, lowest = None, math.inf
-    for order, box in enumerate(_candidates(label)):
+    width, height = text_size(label.text, label.size)
+    best, lowest = (label.x, label.y), math.inf
+    for order, (left, top) in enumerate(_corners(label, width, height)):
+        edges = left, top, left + width, top + height
         cost: float = order
-        cost += 0 if picture.holds(box) else COST_OUTSIDE
-        cost += COST_HIDING * sum(map(box.overlaps, occupied))
+        cost += 0 if _lies_within(edges, picture) else COST_OUTSIDE
+        cost += COST_HIDING * _n_overlapping(edges, occupied)
         if cost < lowest:
-            cost += COST_HIDING * _n_crossing(box, segments)
+            cost += COST_HIDING * _n_crossing(edges, segments)
         if cost < lowest:
-            best, lowest = box, cost
+            best, lowest = (left, top), cost
         if lowest <= order + 1:
             break
-    assert best is not None
-    return Label(label.text, label.kind, *best.centre, label.size, best)
+    box = Box(*best, width, height)
+    return Label(label.text, label.kind, *box.centre, label.size, box)
 
 
-def _n_crossing(box: Box, segments: Sequence[Segment]) -> int:
-    """Return how many segments enter a rectangle; most lie wholly to one side of it."""
-    left, top, right, bottom = box.left, box.top, box.right, box.bottom
-    near = (
-        segment
-        for segment in segments
-        if (segment[0] >= left or segment[2] >= left)
-        and (segment[0] <= right or segment[2] <= right)
-        and (segment[1] >= top or segment[3] >= top)
-        and (segment[1] <= bottom or segment[3] <= bottom)
-    )
-    return sum(map(box.crossed_by, near))
-
-
-def _candidates(label: Wanted) -> Iterator[Box]:
-    """Return boxes around a point, near ones and those in the wanted direction first."""
-    left, top, width, height = text_box(label.text, label.x, label.y, label.size)
+def _corners(label: Wanted, width: float, height: float) -> Iterator[tuple[float, float]]:
+    """Return where a label may begin, near its point and in the wanted direction first."""
+    left, top = label.x - width / 2, label.y - height / 2
     for gap in GAPS:
-        for turn in range(N_DIRECTIONS):
-            steps = (turn + 1) // 2 * (1 if turn % 2 else -1)
-            angle = label.direction + steps * 2 * math.pi / N_DIRECTIONS
+        for turn in TURNS:
+            angle = label.direction + turn
             dx, dy = math.cos(angle), math.sin(angle)
             reach = gap * label.size + abs(dx) * width / 2 + abs(dy) * height / 2
-            yield Box(left + dx * reach, top + dy * reach, width, height)
+            yield left + dx * reach, top + dy * reach
+
+
+def _lies_within(edges: Edges, others: Edges) -> bool:
+    left, top, right, bottom = edges
+    outer_left, outer_top, outer_right, outer_bottom = others
+    return (
+        left >= outer_left and right <= outer_right and top >= outer_top and bottom <= outer_bottom
+    )
+
+
+def _n_overlapping(edges: Edges, others: Iterable[Edges]) -> int:
+    """Return how many other rectangles share any area with one."""
+    left, top, right, bottom = edges
+    n = 0
+    for other_left, other_top, other_right, other_bottom in others:
+        n += other_left < right and other_top < bottom and left < other_right and top < other_bottom
+    return n
+
+
+def _n_crossing(edges: Edges, segments: Iterable[Segment]) -> int:
+    """Return how many segments enter a rectangle; most lie wholly to one side of it."""
+    left, top, right, bottom = edges
+    n = 0
+    for x, y, x_end, y_end in segments:
+        if (
+            (x < left and x_end < left)
+            or (x > right and x_end > right)
+            or (y < top and y_end < top)
+            or (y > bottom and y_end > bottom)
+        ):
+            continue
+        enters, leaves = _between(x, x_end - x, left, right)
+        enters_rows, leaves_rows = _between(y, y_end - y, top, bottom)
+        n += max(0.0, enters, enters_rows) <= min(1.0, leaves, leaves_rows)
+    return n
+
+
+def _between(start: float, step: float, low: float, high: float) -> tuple[float, float]:
+    """Return the shares of a step at which it lies between two lines (Liang and Barsky, ACM Trans
+    Graph 1984;3:1); one that leads along them lies between them from its start."""
+    if step == 0:
+        return -math.inf, math.inf
+    first, last = (low - start) / step, (high - start) / step
+    return (first, last) if step > 0 else (last, first)

@@ -4,10 +4,11 @@ One run writes at a time.  What it replaces leaves first and ``report.json`` com
 run that is killed leaves an incomplete report and never files of two cases side by side.
 """
 
+import fnmatch
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,10 +59,11 @@ def write(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder) as alone:
-            _remove_stale(folder, files, alone=alone)
-            changed = _changed(folder, files)
-            outdated = _outdated(folder, files, replaces) if changed else []
-            _replace(folder, changed, outdated, sync=sync)
+            there = _listed(folder, files)
+            _remove_stale(folder, there, files, alone=alone)
+            changed = _changed(folder, there, files)
+            outdated = _outdated(folder, there, files, replaces) if changed else []
+            _replace(folder, there, changed, outdated, sync=sync)
     except OSError as problem:
         raise _refused(folder, problem) from problem
     return [folder / name for name in files]
@@ -82,12 +84,25 @@ def set_aside(folder: Path, names: Iterable[str]) -> None:
 # --- replacing ----------------------------------------------------------------------------------
 
 
-def _changed(folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
+def _listed(folder: Path, names: Iterable[str]) -> set[str]:
+    """Return what lies in a folder, and in those below it that the names lead to, as such names:
+    the folder is looked into once, not for every file that may be there."""
+    there = {path.name for path in folder.iterdir()}
+    for below in {name.rpartition("/")[0] for name in names} & there:
+        there |= {f"{below}/{path.name}" for path in (folder / below).iterdir()}
+    return there
+
+
+def _is_there(folder: Path, there: Set[str], name: str) -> bool:
+    return name in there and (folder / name).exists()  # not where a link leads nowhere
+
+
+def _changed(folder: Path, there: Set[str], files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the files to write, `COMPLETE` last; it is written anew where any other one is."""
     changed = {
         name: content
         for name, content in files.items()
-        if not (folder / name).exists() or (folder / name).read_bytes() != content
+        if not _is_there(folder, there, name) or (folder / name).read_bytes() != content
     }
     if changed and COMPLETE in files:
         changed.pop(COMPLETE, None)
@@ -95,24 +110,38 @@ def _changed(folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
     return changed
 
 
-def _outdated(folder: Path, files: Mapping[str, bytes], replaces: Iterable[str]) -> list[Path]:
+def _outdated(
+    folder: Path, there: Set[str], files: Mapping[str, bytes], replaces: Iterable[str]
+) -> list[Path]:
     """Return the files of an earlier report that the new one does not hold."""
-    found = (path for pattern in replaces for path in folder.glob(pattern))
     names = {folder / name for name in files}
-    return sorted({path for path in found if path.is_file() and path not in names})
+    found = {
+        path
+        for pattern in replaces
+        if fnmatch.filter(there, pattern.partition("/")[0])
+        for path in folder.glob(pattern)
+    }
+    return sorted(path for path in found - names if path.is_file())
 
 
 def _replace(
-    folder: Path, files: Mapping[str, bytes], outdated: Iterable[Path], *, sync: bool
+    folder: Path,
+    there: Set[str],
+    files: Mapping[str, bytes],
+    outdated: Iterable[Path],
+    *,
+    sync: bool,
 ) -> None:
-    replaced = [folder / name for name in files if (folder / name).exists()]
+    replaced = [folder / name for name in files if _is_there(folder, there, name)]
     moved = _move_aside(folder, [*replaced, *outdated])
     written = []
     try:
         for name, content in files.items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            write_atomically(folder / name, content, sync=sync)
-            written.append(folder / name)
+            path = folder / name
+            if "/" in name:
+                path.parent.mkdir(exist_ok=True)
+            write_atomically(path, content, sync=sync)
+            written.append(path)
     except BaseException:
         for path in reversed(written):
             path.unlink(missing_ok=True)
@@ -172,15 +201,13 @@ def _keep(folder: Path, path: Path, content: bytes) -> Path:
         return kept
 
 
-def _remove_stale(folder: Path, names: Iterable[str], *, alone: bool) -> None:
+def _remove_stale(folder: Path, there: Set[str], names: Iterable[str], *, alone: bool) -> None:
     """Remove what `write_atomically` of a killed run left: ``.<name>.`` and eight characters."""
-    names = list(names)
     prefixes = "|".join(re.escape(Path(name).name[:100]) for name in names)
-    temporary = re.compile(rf"\.({prefixes})\.[a-z0-9_]{{8}}")
+    temporary = re.compile(rf"(.*/)?\.({prefixes})\.[a-z0-9_]{{8}}")
     oldest = time.time() - _STALE_AFTER_S
-    folders = {(folder / name).parent for name in names}
-    for path in [path for one in folders if one.is_dir() for path in one.iterdir()]:
-        if temporary.fullmatch(path.name) and (alone or path.lstat().st_mtime < oldest):
+    for path in [folder / name for name in there if temporary.fullmatch(name)]:
+        if alone or path.lstat().st_mtime < oldest:
             path.unlink(missing_ok=True)
 
 

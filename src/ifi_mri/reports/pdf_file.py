@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from ifi_mri.errors import ReportError
 from ifi_mri.model import OpenVolume, Report, Study
-from ifi_mri.reports import html_page
+from ifi_mri.reports import html_page, templating
 from ifi_mri.reports.html_tree import LEFT_OUT, Node, elements, text_of, tree_of
 from ifi_mri.reports.words import Words, printable, words_of
 
@@ -210,7 +210,7 @@ def _with_width(picture: dict[str, Any], width_mm: float) -> None:
 def _style(px: float) -> str:
     """Return the rules of the page's style sheet that pictures need: colours resolved, and pixels,
     which the page keeps constant on screen, as so many units of the picture."""
-    sheet = (html_page.TEMPLATES / "style.css").read_text(encoding="utf-8")
+    sheet = (templating.TEMPLATES / "style.css").read_text(encoding="utf-8")
     palette = dict(_PALETTE.findall(sheet))
     before_media = sheet.partition("@media")[0]
     rules = [line for line in before_media.splitlines() if _RULE.match(line)]

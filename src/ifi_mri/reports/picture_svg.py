@@ -35,7 +35,7 @@ def panel(shown: Panel, name: str) -> "Markup":
         *([_image(shown.overlay, ' class="map"')] if shown.overlay else ()),
         *(part for path in shown.paths for part in _path(path)),
         *([f'<rect class="frame" {_at(shown.frame)}/>'] if shown.frame else ()),
-        *(part for line in shown.lines for layer in LAYERS for part in _line(line, layer)),
+        *(part for line in shown.lines for part in _line(line)),
         *(_text(label, escape(label.text)) for label in (*shown.labels, *shown.letters)),
         *_scale_bar(shown.scale_bar, shown.type_mm),
         "</svg>",
@@ -54,17 +54,15 @@ def _image(image: Image, attributes: str = "") -> str:
 
 
 def _path(path: Path) -> Iterator[str]:
-    if path.is_line:
-        yield f'<path class="halo" d="{path.data}"/>'
+    yield f'<path class="halo" d="{path.data}"/>'
     yield f'<path class="{path.kind}" d="{path.data}"/>'
 
 
-def _line(line: Line, layer: str) -> Iterator[str]:
-    yield f'<g class="{layer} {line.kind}">'
-    for tick in line.ticks:
-        yield _segment("tick", tick)
-    yield _segment("space", line.ends)
-    yield "</g>"
+def _line(line: Line) -> Iterator[str]:
+    ticks = [_segment("tick", tick) for tick in line.ticks]
+    drawn = "\n".join([*ticks, _segment("space", line.ends)])
+    for layer in LAYERS:
+        yield f'<g class="{layer} {line.kind}">\n{drawn}\n</g>'
 
 
 def _segment(kind: str, segment: Segment) -> str:
@@ -83,10 +81,8 @@ def _scale_bar(bar: ScaleBar, type_mm: float) -> Iterator[str]:
     """Yield a bar with an upright end of 0.6 heights of the type at both ends, and its length."""
     x, top, tall = number(bar.x), number(bar.y - 0.3 * type_mm), number(0.6 * type_mm)
     back = number(-0.3 * type_mm)
+    drawn = f"M{x},{top}v{tall}m0,{back}h{bar.length_mm}m0,{back}v{tall}"
     for layer in LAYERS:
-        yield (
-            f'<path class="{layer} scale" d="M{x},{top}v{tall}m0,{back}h{bar.length_mm}'
-            f'm0,{back}v{tall}"/>'
-        )
+        yield f'<path class="{layer} scale" d="{drawn}"/>'
     y, size = number(bar.y - 0.6 * type_mm), number(0.85 * type_mm)
     yield f'<text class="scale-text" x="{x}" y="{y}" font-size="{size}">{bar.length_mm} mm</text>'

@@ -7,14 +7,15 @@ coordinates (`ifi_mri.reports.view`), where one unit is one millimetre of the pa
 import base64
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ifi_mri.model import FloatArray, Volume
-from ifi_mri.reports.label_places import Box, Label, Segment, Wanted, place, text_box
+from ifi_mri.reports.label_places import Box, Label, Segment, Wanted, place, text_size
 from ifi_mri.reports.png import png
 from ifi_mri.reports.view import View, view_of_slice
 
@@ -41,24 +42,56 @@ SCALE_BAR_SHARE: Final = 0.3
 TICK: Final = 0.45
 
 
+class Image(NamedTuple):
+    """A PNG as a data URI, and where on the picture it lies, mm."""
+
+    href: str
+    box: Box
+
+
 @dataclass(frozen=True, eq=False)
 class GreySlice:
-    """One slice as it is shown: 8-bit grey, windowed."""
+    """One slice as it is shown: 8-bit grey, windowed.
+
+    ``values`` are those of the series, turned as the picture shows them; the two of ``window`` are
+    shown black and white.
+    """
 
     view: View
-    pixels: npt.NDArray[np.uint8]
+    values: npt.NDArray[Any]
+    window: tuple[float, float]
+    _parts: dict[tuple[int, ...], str] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def box(self) -> Box:
         """The whole picture, mm."""
         return Box(0.0, 0.0, *self.view.size_mm)
 
+    @cached_property
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """All pixels."""
+        return self._windowed(self.values)
 
-class Image(NamedTuple):
-    """A PNG as a data URI, and where on the picture it lies, mm."""
+    def part(self, top: int, bottom: int, left: int, right: int) -> npt.NDArray[np.uint8]:
+        """Return the pixels of some rows and columns; the others need not be made for them."""
+        if "pixels" in vars(self):
+            return self.pixels[top:bottom, left:right]
+        return self._windowed(self.values[top:bottom, left:right])
 
-    href: str
-    box: Box
+    def data_uri(self, top: int, bottom: int, left: int, right: int, merged: int) -> str:
+        """Return the pixels of some rows and columns, squares of them merged, as a PNG; packed
+        once, since the same overview stands with both hips."""
+        key = top, bottom, left, right, merged
+        if key not in self._parts:
+            self._parts[key] = _data_uri(_merged(self.part(top, bottom, left, right), merged))
+        return self._parts[key]
+
+    def _windowed(self, values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        low, high = self.window
+        scale = 255 / max(float(high - low), float(np.finfo(np.float32).tiny))
+        grey = _finite(values) - low
+        grey *= scale
+        return np.clip(grey, 0, 255, out=grey).astype(np.uint8)
 
 
 class Line(NamedTuple):
@@ -70,11 +103,10 @@ class Line(NamedTuple):
 
 
 class Path(NamedTuple):
-    """An outline or region as SVG path data, mm; a line gets a dark rim, an area does not."""
+    """An outline or border as SVG path data, mm."""
 
     kind: str
     data: str
-    is_line: bool = True
 
 
 class ScaleBar(NamedTuple):
@@ -115,26 +147,38 @@ def grey_slice(
     ``window`` holds the values shown black and white; None means the slice's 1st and 99.5th
     percentiles.
     """
-    view = view_of_slice(volume, slice_index)
     pixels: npt.NDArray[Any] = volume.voxels[slice_index]
-    if not np.isfinite(pixels).all():
-        pixels = np.nan_to_num(pixels, posinf=0.0, neginf=0.0)
     if window is None:
-        sample = pixels[::WINDOW_STRIDE, ::WINDOW_STRIDE]
-        window = tuple(np.percentile(sample, WINDOW_PERCENTILES))
-    low, high = window
-    scale = 255 / max(float(high - low), float(np.finfo(np.float32).tiny))
-    grey = pixels - low
-    grey *= scale
-    shown = np.clip(grey, 0, 255, out=grey).astype(np.uint8)
-    return GreySlice(view, np.ascontiguousarray(view.displayed(shown)))
+        window = percentiles(_finite(pixels[::WINDOW_STRIDE, ::WINDOW_STRIDE]))
+    view = view_of_slice(volume, slice_index)
+    return GreySlice(view, view.displayed(pixels), window)
+
+
+def percentiles(values: npt.NDArray[Any]) -> tuple[float, float]:
+    """Return what `numpy.percentile` does of `WINDOW_PERCENTILES`, in half its time."""
+    places = (values.size - 1) * (np.array(WINDOW_PERCENTILES) / 100)
+    below = places.astype(int)
+    above = np.minimum(below + 1, values.size - 1)
+    ordered = np.partition(values, [*below, *above], axis=None)
+    share, step = places - below, ordered[above] - ordered[below]
+    low, high = np.where(
+        share < 0.5, ordered[below] + share * step, ordered[above] - (1 - share) * step
+    )
+    return low, high
+
+
+def _finite(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if np.isfinite(values).all():
+        return values
+    return np.asarray(np.nan_to_num(values, posinf=0.0, neginf=0.0))
 
 
 def body(grey: GreySlice) -> Box:
     """Return the part of a slice that shows the body, mm; all of it where nothing stands out."""
-    bright = grey.pixels > BODY_GREY
-    rows = np.flatnonzero(bright.mean(axis=1) > BODY_SHARE)
-    columns = np.flatnonzero(bright.mean(axis=0) > BODY_SHARE)
+    bright = (grey.pixels > BODY_GREY).view(np.uint8)
+    n_rows, n_columns = bright.shape
+    rows = np.flatnonzero(bright.sum(axis=1, dtype=np.uint32) / n_columns > BODY_SHARE)
+    columns = np.flatnonzero(bright.sum(axis=0, dtype=np.uint32) / n_rows > BODY_SHARE)
     if len(rows) == 0 or len(columns) == 0:
         return grey.box
     height, width = grey.view.spacing_mm
@@ -194,7 +238,7 @@ def image_of(grey: GreySlice, box: Box, max_pixels: int | None = None) -> Image:
         merged = max(1, math.ceil(max(bottom - top, right - left) / max_pixels))
         bottom, right = bottom - (bottom - top) % merged, right - (right - left) % merged
     return Image(
-        _data_uri(_merged(grey.pixels[top:bottom, left:right], merged)),
+        grey.data_uri(top, bottom, left, right, merged),
         Box(left * width, top * height, (right - left) * width, (bottom - top) * height),
     )
 
@@ -266,52 +310,50 @@ def outline_path(kind: str, points: FloatArray, closed: bool) -> Path:
 
 def outline_segments(points: FloatArray, closed: bool) -> list[Segment]:
     """Return the segments of an outline in picture coordinates, shape (n, 2)."""
-    following = np.roll(points, -1, axis=0) if closed else points[1:]
+    vertices = points.tolist()
+    following = [*vertices[1:], *(vertices[:1] if closed else [])]
     return [
-        (x, y, x_end, y_end)
-        for (x, y), (x_end, y_end) in zip(points.tolist(), following.tolist(), strict=False)
+        (x, y, x_end, y_end) for (x, y), (x_end, y_end) in zip(vertices, following, strict=False)
     ]
 
 
-def region_paths(
+def border_path(
     kind: str, mask: npt.NDArray[np.bool_], view: View, first: tuple[int, int] = (0, 0)
-) -> tuple[Path, ...]:
-    """Return the pixels of a mask (rows and columns of the slice from ``first`` on) as two paths:
-    their area and its border, both along the pixels' own edges; nothing for an empty mask."""
+) -> Path | None:
+    """Return the border of the pixels of a mask (rows and columns of the slice from ``first`` on)
+    along the pixels' own edges; None for an empty mask."""
     box = _covered(mask)
     if box is None:
-        return ()
+        return None
     part = mask[box]
     top, left = view.place_of((first[0] + box[0].start, first[1] + box[1].start), part.shape)
     shown = view.displayed(part)
     height, width = view.spacing_mm
-    area = [
-        f"M{number((left + first) * width)},{number((top + row) * height)}"
-        f"h{number((end - first) * width)}v{number(height)}h{number((first - end) * width)}z"
-        for row, first, end in _runs(shown)
-    ]
-    padded = np.pad(shown, 1)
+    n_rows, n_columns = shown.shape
+    x, across = _places(left, n_columns, width), _places(0, n_columns, width)
+    y, down = _places(top, n_rows, height), _places(0, n_rows, height)
+    padded = np.zeros((n_rows + 2, n_columns + 2), dtype=np.bool_)
+    padded[1:-1, 1:-1] = shown
     above, beside = padded[1:, 1:-1] != padded[:-1, 1:-1], padded[1:-1, 1:] != padded[1:-1, :-1]
-    border = [
-        f"M{number((left + first) * width)},{number((top + row) * height)}"
-        f"h{number((end - first) * width)}"
-        for row, first, end in _runs(above)
-    ] + [
-        f"M{number((left + column) * width)},{number((top + first) * height)}"
-        f"v{number((end - first) * height)}"
-        for column, first, end in _runs(beside.T)
+    lines = [
+        *(f"M{x[start]},{y[row]}h{across[end - start]}" for row, start, end in _runs(above)),
+        *(f"M{x[column]},{y[start]}v{down[end - start]}" for column, start, end in _runs(beside.T)),
     ]
-    return Path(f"{kind}-area", "".join(area), is_line=False), Path(
-        f"{kind}-border", "".join(border)
-    )
+    return Path(kind, "".join(lines))
+
+
+def _places(first: int, n: int, spacing_mm: float) -> list[str]:
+    """Return where the edges of n pixels lie, mm, as they are written."""
+    return [number((first + k) * spacing_mm) for k in range(n + 1)]
 
 
 def _runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int, int]]:
     """Return the runs of True along the rows of a mask as (row, first, end)."""
-    steps = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    rows, firsts = np.nonzero(steps == 1)
-    ends = np.nonzero(steps == -1)[1]
-    return [(int(r), int(a), int(b)) for r, a, b in zip(rows, firsts, ends, strict=True)]
+    n_rows, n_columns = mask.shape
+    padded = np.zeros((n_rows, n_columns + 2), dtype=np.bool_)
+    padded[:, 1:-1] = mask
+    rows, steps = np.nonzero(padded[:, 1:] != padded[:, :-1])  # each run begins and ends with one
+    return list(zip(rows[::2].tolist(), steps[::2].tolist(), steps[1::2].tolist(), strict=True))
 
 
 def compose(
@@ -326,7 +368,6 @@ def compose(
     wanted: Sequence[Wanted] = (),
     obstacles: Sequence[Segment] = (),
     frame: Box | None = None,
-    image: Image | None = None,
     overlay: Image | None = None,
     max_pixels: int | None = None,
 ) -> Panel:
@@ -343,8 +384,6 @@ def compose(
         Labels; their sizes count in heights of the type.
     obstacles : sequence of segments
         What labels keep clear of beside the lines.
-    image : Image or None
-        The grey part where it is made already.
     overlay : Image or None
         A map in colour that lies on the grey part.
     """
@@ -362,7 +401,7 @@ def compose(
         title=title,
         description=description,
         box=box,
-        image=image or image_of(grey, box, max_pixels),
+        image=image_of(grey, box, max_pixels),
         type_mm=type_mm,
         lines=drawn,
         paths=tuple(paths),
@@ -376,14 +415,14 @@ def compose(
 
 def edge_labels(view: View, box: Box, type_mm: float) -> tuple[Label, ...]:
     """Return the orientation letters in the middle of the four edges of a panel."""
-    left, right, upper, lower = view.edge_letters()
+    left, right, upper, lower = view.edge_letters
     x, y = box.centre
     placed = []
     for text, dx, dy in ((left, -1, 0), (right, 1, 0), (upper, 0, -1), (lower, 0, 1)):
-        size = text_box(text, 0.0, 0.0, type_mm)
-        label_x = x + dx * (box.width / 2 - size.width / 2 - 0.3 * type_mm)
-        label_y = y + dy * (box.height / 2 - size.height / 2 - 0.1 * type_mm)
-        at = text_box(text, label_x, label_y, type_mm)
+        width, height = text_size(text, type_mm)
+        label_x = x + dx * (box.width / 2 - width / 2 - 0.3 * type_mm)
+        label_y = y + dy * (box.height / 2 - height / 2 - 0.1 * type_mm)
+        at = Box(label_x - width / 2, label_y - height / 2, width, height)
         placed.append(Label(text, "letter", label_x, label_y, type_mm, at))
     return tuple(placed)
 
@@ -399,5 +438,8 @@ def scale_bar(box: Box, type_mm: float) -> ScaleBar:
 
 def number(value: float) -> str:
     """Return a coordinate in mm to a thousandth, without useless zeros."""
-    text = f"{value:.3f}".rstrip("0").rstrip(".")
+    text = f"{value:.3f}"
+    if text[-1] != "0":
+        return text
+    text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text

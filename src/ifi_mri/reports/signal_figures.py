@@ -5,6 +5,7 @@ The map is made again from what the report holds and the pixels (`ifi_mri.report
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -40,7 +41,7 @@ from ifi_mri.reports.pictures import GreySlice
 from ifi_mri.reports.signal_map import (
     SignalMap,
     moved_as_measured,
-    nearest_slice,
+    nearest_slices,
     signal_map,
 )
 from ifi_mri.reports.words import IN_ENGLISH, LANDMARK_TAGS, Words
@@ -60,6 +61,9 @@ Z_SCALE: Final = (0.0, 10.0)
 #: Colours of the scale, dark to bright: five places of the perceptually even map viridis (van der
 #: Walt and Smith 2015, CC0).
 VIRIDIS: Final = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
+
+#: Where they stand on the scale, 0 to 1.
+PLACES: Final = tuple(k / (len(VIRIDIS) - 1) for k in range(len(VIRIDIS)))
 
 #: How much of the grey picture the map covers.
 OPACITY: Final = 0.8
@@ -93,10 +97,11 @@ def _figure(
 ) -> Figure:
     index, side = slice_index(volume, shown), side_of(measurement)
     marks = _regions(report, side)
+    moved = moved_as_measured(measurement, marks)
     outlines = [
         mark
-        for mark in moved_as_measured(measurement, marks)
-        if nearest_slice(volume, mark) == index
+        for mark, nearest in zip(moved, nearest_slices(volume, moved), strict=True)
+        if nearest == index
     ]
     if not outlines:
         raise NoPicture("No picture: the report holds no outline on the slice that was measured.")
@@ -107,11 +112,32 @@ def _figure(
         (LANDMARK_TAGS[mark.name], grey.view.to_picture(mark.vertices_mm)) for mark in outlines
     ]
     box = _box(grey, [points for _, points in drawn])
-    image = pictures.image_of(grey, box)
     n_above = int(found.above(index).sum()) if found else 0
     n_pixels = int(found.slices[index].muscle.sum()) if found else 0
     position = f"{shown.slice_position_mm:.1f}"
     where = words("figure.fluid_slice", hip=words(f"hip.{side}"), position=position)
+    mapped = pictures.compose(
+        grey,
+        box,
+        title=words("figure.map", where=where),
+        description=words("figure.map.is", above=n_above, pixels=n_pixels),
+        type_share=SIGNAL_TYPE,
+        paths=[
+            *_framed(found, index, grey),
+            *(pictures.outline_path(tag.lower(), points, True) for tag, points in drawn),
+        ],
+        wanted=[_outline_label(tag, points) for tag, points in drawn],
+        obstacles=_segments(points for _, points in drawn),
+        overlay=_overlay(found, index, grey) if found else None,
+    )
+    plain = replace(
+        mapped,
+        title=words("figure.plain", where=where),
+        description=words("figure.plain.is"),
+        paths=(),
+        labels=(),
+        overlay=None,
+    )
     return Figure(
         kind="signal",
         side=side,
@@ -126,31 +152,7 @@ def _figure(
             found.values(LandmarkName.REFERENCE_MUSCLE),
             found.threshold,
         ),
-        panels=(
-            pictures.compose(
-                grey,
-                box,
-                title=words("figure.plain", where=where),
-                description=words("figure.plain.is"),
-                type_share=SIGNAL_TYPE,
-                image=image,
-            ),
-            pictures.compose(
-                grey,
-                box,
-                title=words("figure.map", where=where),
-                description=words("figure.map.is", above=n_above, pixels=n_pixels),
-                type_share=SIGNAL_TYPE,
-                paths=[
-                    *(_framed(found, index, grey) if found else ()),
-                    *(pictures.outline_path(tag.lower(), points, True) for tag, points in drawn),
-                ],
-                wanted=[_outline_label(tag, points) for tag, points in drawn],
-                obstacles=_segments(points for _, points in drawn),
-                image=image,
-                overlay=_overlay(found, index, grey) if found else None,
-            ),
-        ),
+        panels=(plain, mapped),
     )
 
 
@@ -164,10 +166,12 @@ def _regions(report: Report, side: Side) -> list[Landmark]:
     ]
 
 
-def _framed(found: SignalMap, index: int, grey: GreySlice) -> list[pictures.Path]:
+def _framed(found: SignalMap | None, index: int, grey: GreySlice) -> list[pictures.Path]:
     """Return the border of the voxels above the threshold; their area shows the map."""
-    paths = pictures.region_paths("above", found.above(index), grey.view, found.first)
-    return [path for path in paths if path.is_line]
+    if found is None:
+        return []
+    border = pictures.border_path("above-border", found.above(index), grey.view, found.first)
+    return [border] if border else []
 
 
 def _overlay(found: SignalMap, index: int, grey: GreySlice) -> pictures.Image | None:
@@ -175,18 +179,18 @@ def _overlay(found: SignalMap, index: int, grey: GreySlice) -> pictures.Image | 
     one = found.slices[index]
     there = one.muscle | one.reference
     colours = np.zeros((*there.shape, 4), dtype=np.uint8)
-    colours[there, :3] = colours_of(found.z(index)[there])
-    colours[there, 3] = round(255 * OPACITY)
+    colours[there] = colours_of(found.z(index)[there])
     return pictures.overlay_of(colours, grey.view, found.first)
 
 
 def colours_of(z: FloatArray) -> npt.NDArray[np.uint8]:
-    """Return the colours of z-values on `Z_SCALE`, shape (..., 3)."""
+    """Return the colours of z-values on `Z_SCALE`, shape (..., 4): red, green, blue, opacity."""
     low, high = Z_SCALE
-    place = np.clip((np.nan_to_num(z) - low) / (high - low), 0, 1)
-    anchors = np.linspace(0, 1, len(VIRIDIS))
-    channels = [np.interp(place, anchors, [colour[c] for colour in VIRIDIS]) for c in range(3)]
-    return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    place = np.fmin(np.fmax((z - low) / (high - low), 0), 1)  # 0 where z is no number
+    colours = np.full((*z.shape, 4), round(255 * OPACITY), dtype=np.uint8)
+    for channel, of_places in enumerate(zip(*VIRIDIS, strict=True)):
+        colours[..., channel] = np.rint(np.interp(place, PLACES, of_places))
+    return colours
 
 
 def _window(shown: SliceValue) -> tuple[float, float] | None:

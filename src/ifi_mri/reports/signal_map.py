@@ -6,7 +6,7 @@ coil's field, the threshold - so that picture and histogram show exactly what wa
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeGuard
+from typing import Final, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ from ifi_mri.signal.regions import moved
 from ifi_mri.vocabulary import LandmarkName
 
 BoolArray = npt.NDArray[np.bool_]
+
+#: What is compared: the muscle, then its reference.
+STRUCTURES: Final = (LandmarkName.QUADRATUS_FEMORIS, LandmarkName.REFERENCE_MUSCLE)
 Window: TypeAlias = tuple[slice, slice]
 
 
@@ -96,33 +99,48 @@ def signal_map(
     """
     found = dict(measurement.details)
     spread, threshold = found.get("reference_spread"), found.get("threshold_ratio")
+    of_slices = [dict(value.details) for value in measurement.per_slice]
+    levels = [k for d in of_slices if _is_number(k := d.get("reference_level"))]
+    erosions = [n for d in of_slices if isinstance(n := d.get("erosion_pixels"), int)]
     if not _is_number(spread) or not _is_number(threshold):
         return None
-    closed = [mark for mark in moved_as_measured(measurement, outlines) if mark.closed]
-    window = _window(closed, volume)
+    if len(levels) < len(of_slices) or len(erosions) < len(of_slices):
+        return None
+    closed = [
+        mark
+        for mark in moved_as_measured(measurement, outlines)
+        if mark.closed and mark.name in STRUCTURES
+    ]
+    corners = _corners(closed, volume)
+    window = _window(corners)
+    inside = _inside(closed, corners, indices, window, volume)
+    for pixels in set(erosions):
+        these = [k for k, of_slice in enumerate(erosions) if of_slice == pixels]
+        inside[:, these] = geometry.eroded(inside[:, these], pixels)
     even = _field(measurement, window, volume)
-    inside = _inside(closed, window, volume)
-    nothing = np.zeros(volume.voxels[0][window].shape, dtype=np.bool_)
-    slices = {}
-    for index, value in zip(indices, measurement.per_slice, strict=True):
-        level, erosion = (dict(value.details).get(k) for k in ("reference_level", "erosion_pixels"))
-        if not _is_number(level) or not isinstance(erosion, int):
-            return None
-        muscle, reference = (
-            geometry.eroded(inside.get((index, name), nothing), erosion)
-            for name in (LandmarkName.QUADRATUS_FEMORIS, LandmarkName.REFERENCE_MUSCLE)
+    slices = {
+        index: SliceMap(
+            volume.voxels[index][window].astype(np.float64) / even / level, *inside[:, k]
         )
-        ratio = volume.voxels[index][window].astype(np.float64) / even / level
-        slices[index] = SliceMap(ratio, muscle, reference)
+        for k, (index, level) in enumerate(zip(indices, levels, strict=True))
+    }
     return SignalMap(slices, float(spread), float(threshold), window)
 
 
-def _window(marks: Sequence[Landmark], volume: Volume) -> Window:
-    """Return the rows and columns of a volume's slices that hold all landmarks."""
-    points = [point for mark in marks for point in mark.points_mm]
-    if not points:
+def _corners(marks: Sequence[Landmark], volume: Volume) -> list[FloatArray]:
+    """Return row and column of the vertices of each landmark."""
+    if not marks:
+        return []
+    vertices = [mark.vertices_mm for mark in marks]
+    places = geometry.patient_to_voxel(volume.affine, np.concatenate(vertices))[:, 1:]
+    return np.split(places, np.cumsum([len(part) for part in vertices])[:-1])
+
+
+def _window(corners: Sequence[FloatArray]) -> Window:
+    """Return the rows and columns of a slice that hold all outlines."""
+    if not corners:
         return slice(0, 0), slice(0, 0)
-    places = geometry.patient_to_voxel(volume.affine, points)[:, 1:]
+    places = np.concatenate(corners)
     low = np.maximum(np.floor(places.min(axis=0)).astype(int), 0)
     high = np.maximum(np.ceil(places.max(axis=0)).astype(int) + 1, low)
     return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
@@ -148,24 +166,33 @@ def moved_as_measured(
 
 
 def _inside(
-    marks: Sequence[Landmark], window: Window, volume: Volume
-) -> dict[tuple[int, LandmarkName], BoolArray]:
-    """Return the pixels of a window that lie inside outlines, by slice and structure."""
+    marks: Sequence[Landmark],
+    corners: Sequence[FloatArray],
+    indices: Sequence[int],
+    window: Window,
+    volume: Volume,
+) -> BoolArray:
+    """Return the pixels of a window that lie inside outlines, shape (`STRUCTURES`, slices, rows,
+    columns)."""
     first = [part.start for part in window]
-    corners = [
-        geometry.patient_to_voxel(volume.affine, mark.vertices_mm)[:, 1:] - first for mark in marks
-    ]
-    inside: dict[tuple[int, LandmarkName], BoolArray] = {}
-    pixels = geometry.pixels_inside_each(corners, volume.voxels[0][window].shape)
-    for mark, part in zip(marks, pixels, strict=True):
-        place = nearest_slice(volume, mark), mark.name
-        inside[place] = inside[place] | part if place in inside else part
+    shape = volume.voxels[0][window].shape
+    parts = geometry.pixels_inside_each([places - first for places in corners], shape)
+    inside = np.zeros((len(STRUCTURES), len(indices), *shape), dtype=np.bool_)
+    for mark, index, part in zip(marks, nearest_slices(volume, marks), parts, strict=True):
+        if index in indices:
+            inside[STRUCTURES.index(mark.name), indices.index(index)] |= part
     return inside
 
 
-def nearest_slice(volume: Volume, mark: Landmark) -> int:
-    """Return the slice of a volume whose plane is nearest to a landmark."""
-    return int(np.rint(geometry.slice_coordinate(volume.affine, mark.vertices_mm).mean()))
+def nearest_slices(volume: Volume, marks: Sequence[Landmark]) -> list[int]:
+    """Return the slice of a volume whose plane is nearest to each landmark."""
+    if not marks:
+        return []
+    vertices = [mark.vertices_mm for mark in marks]
+    counts = [len(part) for part in vertices]
+    coordinates = geometry.slice_coordinate(volume.affine, np.concatenate(vertices))
+    starts = np.cumsum([0, *counts[:-1]])
+    return [int(k) for k in np.rint(np.add.reduceat(coordinates, starts) / counts)]
 
 
 def _is_number(value: object) -> TypeGuard[float]:

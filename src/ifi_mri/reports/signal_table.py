@@ -162,17 +162,25 @@ def _shift(read: Details, words: Words) -> str:
         return words("signal.shift.beyond")
     left, back = float(read["shift_x_mm"]), float(read["shift_y_mm"])
     sds = (float(read[f"shift_{way}_sd_mm"]) for way in ("right", "down"))
-    across, along = ("left" if left >= 0 else "right"), ("back" if back >= 0 else "front")
     moved = words(
         "signal.shift.is",
-        across=words(f"signal.shift.{across}", mm=f"{abs(left):.1f}"),
-        along=words(f"signal.shift.{along}", mm=f"{abs(back):.1f}"),
+        across=_way(left, ("left", "right", "across"), words),
+        along=_way(back, ("back", "front", "along"), words),
         sd=f"{max(sds):.1f}",
     )
     if read["shift_significant"] != "yes":
         moved += words("signal.shift.insignificant")
     applied = "moved" if read["shift_applied"] == "yes" else "not_moved"
     return f"{moved}; {words(f'signal.shift.{applied}')}"
+
+
+def _way(mm: float, ways: tuple[str, str, str], words: Words) -> str:
+    """Return a distance with the way that it leads, of (up, down, neither): what is printed as 0.0
+    leads no way."""
+    size = f"{abs(mm):.1f}"
+    up, down, neither = ways
+    way = neither if float(size) == 0 else up if mm > 0 else down
+    return words(f"signal.shift.{way}", mm=size)
 
 
 def _interval(found: Details, key: str, decimals: int, words: Words) -> str:

@@ -9,8 +9,8 @@ slice is as long on the picture as in the patient.
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,8 @@ class View:
         Whether the array's rows run across the picture.
     flipped : tuple of 2 bools
         Whether the picture is turned upside down and mirrored, after transposing.
+    edge_letters : tuple of 4 str
+        The letters of the left, right, upper and lower edge of the picture.
     """
 
     affine: FloatArray
@@ -59,6 +61,7 @@ class View:
     spacing_mm: tuple[float, float]
     transposed: bool
     flipped: tuple[bool, bool]
+    edge_letters: tuple[str, str, str, str]
 
     @property
     def size_mm(self) -> tuple[float, float]:
@@ -97,40 +100,60 @@ class View:
         slices = np.zeros((*row_column.shape[:-1], 1))
         return geometry.voxel_to_patient(self.affine, np.concatenate([slices, row_column], axis=-1))
 
-    def edge_letters(self) -> tuple[str, str, str, str]:
-        """Return the letters of the left, right, upper and lower edge of the picture."""
-        return self._edge_letters
 
-    @cached_property
-    def _edge_letters(self) -> tuple[str, str, str, str]:  # the same on every panel of a slice
-        corner, across, down = self.to_patient([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
-        right, below = across - corner, down - corner
-        return letters(-right), letters(right), letters(-below), letters(below)
+class _Facing(NamedTuple):
+    """How the slices of a stack are turned and mirrored, with size and edges of the picture."""
+
+    transposed: bool
+    flipped: tuple[bool, bool]
+    spacing_mm: tuple[float, float]
+    edge_letters: tuple[str, str, str, str]
 
 
 def view_of_slice(volume: Volume, slice_index: int) -> View:
     """Return how a slice of a volume is shown."""
     affine = np.array(volume.affine, dtype=np.float64)
+    facing = _facing(affine.tobytes())
     affine[:3, 3] = geometry.voxel_to_patient(affine, (slice_index, 0, 0))
-    directions = affine[:3, 1:3] / np.linalg.norm(affine[:3, 1:3], axis=0)
-    facing_right, facing_down = FACING[geometry.plane_name(affine)]
-    along_right, along_down = facing_right @ directions, facing_down @ directions
-    transposed = abs(along_right[0]) + abs(along_down[1]) > abs(along_right[1]) + abs(along_down[0])
-    vertical, horizontal = (1, 0) if transposed else (0, 1)
-    upside_down, mirrored = bool(along_down[vertical] < 0), bool(along_right[horizontal] < 0)
-    spacing = np.linalg.norm(affine[:3, 1:3], axis=0)
-    sizes = volume.voxels.shape[1:]
+    vertical, horizontal = (1, 0) if facing.transposed else (0, 1)
+    height, width = facing.spacing_mm
+    upside_down, mirrored = facing.flipped
+    sizes = [int(n) for n in volume.voxels.shape[1:]]
     to_picture = np.zeros((2, 3))
-    for line, axis, flip in ((0, horizontal, mirrored), (1, vertical, upside_down)):
-        to_picture[line, axis] = -spacing[axis] if flip else spacing[axis]
-        to_picture[line, 2] = (sizes[axis] - 0.5 if flip else 0.5) * spacing[axis]
+    for line, axis, mm, flip in (
+        (0, horizontal, width, mirrored),
+        (1, vertical, height, upside_down),
+    ):
+        to_picture[line, axis] = -mm if flip else mm
+        to_picture[line, 2] = (sizes[axis] - 0.5 if flip else 0.5) * mm
     return View(
         affine=affine,
         index_to_picture=to_picture,
-        shape=(int(sizes[vertical]), int(sizes[horizontal])),
-        spacing_mm=(float(spacing[vertical]), float(spacing[horizontal])),
-        transposed=bool(transposed),
-        flipped=(upside_down, mirrored),
+        shape=(sizes[vertical], sizes[horizontal]),
+        spacing_mm=facing.spacing_mm,
+        transposed=facing.transposed,
+        flipped=facing.flipped,
+        edge_letters=facing.edge_letters,
+    )
+
+
+@lru_cache(maxsize=64)  # asked for anew with every slice of a stack
+def _facing(affine: bytes) -> _Facing:
+    """Return how the slices of a stack are shown; ``affine`` are its 4 x 4 numbers."""
+    matrix = np.frombuffer(affine).reshape(4, 4)
+    steps = matrix[:3, 1:3]
+    spacing = np.linalg.norm(steps, axis=0)
+    along_right, along_down = np.array(FACING[geometry.plane_name(matrix)]) @ (steps / spacing)
+    transposed = abs(along_right[0]) + abs(along_down[1]) > abs(along_right[1]) + abs(along_down[0])
+    vertical, horizontal = (1, 0) if transposed else (0, 1)
+    upside_down, mirrored = bool(along_down[vertical] < 0), bool(along_right[horizontal] < 0)
+    right = steps[:, horizontal] * (-1 if mirrored else 1)
+    below = steps[:, vertical] * (-1 if upside_down else 1)
+    return _Facing(
+        bool(transposed),
+        (upside_down, mirrored),
+        (float(spacing[vertical]), float(spacing[horizontal])),
+        (letters(-right), letters(right), letters(-below), letters(below)),
     )
 
 
@@ -140,4 +163,4 @@ def letters(direction: npt.ArrayLike) -> str:
     least = LEANING * math.hypot(*along)
     strongest, *others = sorted(range(3), key=lambda axis: -abs(along[axis]))
     axes = [strongest, *(axis for axis in others if abs(along[axis]) > least)]
-    return "".join(LETTERS[axis][0 if along[axis] > 0 else 1] for axis in axes)
+    return "".join([LETTERS[axis][0 if along[axis] > 0 else 1] for axis in axes])
