@@ -275,7 +275,7 @@ def _at(level, plane, x, y, pixel, raised, oedema, scan, levels):
     cover = np.clip(0.5 - distance / pixel, 0, 1)
     muscle = (1 - scan.fat_fraction) * levels["muscle"] + scan.fat_fraction * levels["fat"]
     if raised is not None:
-        share = np.clip(0.5 - raised(x, y, z) / pixel, 0, 1)
+        share = _part_inside(raised, x, y, z, cover > 0, scan.pixel_mm)
         muscle = muscle + share * (oedema.ratio - 1)
         if oedema.kind == "perimuscular":
             around = np.clip(0.5 - (distance - 4.5) / pixel, 0, 1) * np.clip(
@@ -283,6 +283,27 @@ def _at(level, plane, x, y, pixel, raised, oedema, scan, levels):
             )
             signal = signal + around * (oedema.ratio - signal)
     return signal + cover * (muscle - signal)
+
+
+def _part_inside(shape, x, y, z, wanted, pixel_mm):
+    """Return how much of each wanted pixel lies inside a shape, 0 elsewhere, by 4 x 4 points: an
+    oedema's function is negative inside but no distance, so that a ramp over its edge would paint
+    faint signal where none is raised."""
+    part = np.zeros(z.shape)
+    rows, columns = (np.flatnonzero(wanted.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return part
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    off = (np.arange(4) - 1.5) / 4
+    part[box] = np.mean(
+        [
+            shape(x[:, box[1]] + right, y[box[0]] + down, z[box]) < 0
+            for down in off * pixel_mm[0]
+            for right in off * pixel_mm[1]
+        ],
+        axis=0,
+    )
+    return part
 
 
 def _sensitivity(scan, x, y):

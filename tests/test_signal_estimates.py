@@ -17,6 +17,7 @@ from ifi_mri.signal.estimates import (
     normal_estimate,
     quantile,
     robust_spread,
+    shrunk_to_line,
     spatial_correlation,
     total,
     wilson_interval_95,
@@ -96,6 +97,58 @@ def test_the_proportion_interval_is_wilsons():
     assert wilson_interval_95(15 / 148, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
 
 
+TRUE_LEVELS = {
+    "even": np.zeros(9),
+    "rising": np.linspace(-8, 8, 9),
+    "bent": -0.5 * np.linspace(-3, 3, 9) ** 2,
+    "interleaved": 1.5 * (-1.0) ** np.arange(9),
+    "one apart": 6.0 * (np.arange(9) == 4),
+}
+
+
+@pytest.mark.parametrize("kind", TRUE_LEVELS)
+def test_values_drawn_towards_their_line_err_less_whatever_the_truth(kind):
+    true, places = TRUE_LEVELS[kind], np.arange(9.0) * 1.5 + 40
+    seen = true + np.random.default_rng(9).standard_normal((4000, 9))
+    found = np.array([shrunk_to_line(places, values, np.ones(9)) for values in seen])
+    error = float(((found - true) ** 2).mean())
+
+    assert error < 1.0  # of the values themselves it is 1
+    if kind in ("even", "rising"):  # two ninths of the line's own, up to as much of the estimator
+        assert 2 / 9 < error < 4 / 9
+
+
+def test_a_value_that_is_surer_leads_the_line_and_values_without_error_stay():
+    values, variances = np.array([0.0, 0, 0, 0, 0, 0, 3]), np.array([1.0, 1, 1, 1, 1, 1, 1e-6])
+    led = shrunk_to_line(np.arange(7.0), values, variances)
+
+    assert led[-1] == pytest.approx(3, abs=1e-3)
+    assert led[-2] > 0.5
+    assert np.array_equal(shrunk_to_line(np.arange(7.0), values, 0 * variances), values)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_too_few_values_to_tell_chance_stay_as_they_are(n):
+    values = np.random.default_rng(n).standard_normal(n)
+
+    assert np.array_equal(shrunk_to_line(np.arange(float(n)), values, np.ones(n)), values)
+
+
+@given(
+    arrays(np.float64, st.integers(5, 12), elements=st.floats(-3, 3)),
+    st.floats(-50, 50),
+    st.floats(-5, 5),
+)
+def test_a_line_added_to_values_is_added_to_what_is_found(values, offset, slope):
+    places = np.arange(float(len(values))) ** 1.2
+    variances = np.linspace(0.5, 2, len(values))
+    line = offset + slope * places
+    once = shrunk_to_line(places, values, variances)
+    again = shrunk_to_line(places, values + line, variances)
+
+    assert again == pytest.approx(once + line, abs=1e-6)
+
+
 @given(true=st.floats(0, 1), chance=st.floats(0, 0.2))
 def test_what_chance_adds_is_taken_off_again(true, chance):
     seen = true + (1 - true) * chance
@@ -152,6 +205,27 @@ def test_the_quantile_is_that_of_numpy(n, seed, share):
     assert quantile(values, share) == pytest.approx(float(np.quantile(values, share)), abs=1e-12)
     values[seed % n] = np.nan
     assert math.isnan(quantile(values, share))
+
+
+def test_what_lies_outside_the_mask_is_no_part_of_the_correlation():
+    rng = np.random.default_rng(0)
+    residual = ndimage.gaussian_filter(rng.normal(size=(2, 30, 40)), (0, 1, 1))
+    mask = rng.random((2, 30, 40)) < 0.7
+    hidden = np.where(mask, residual, rng.choice([np.nan, np.inf, 1e9], size=mask.shape))
+
+    found = spatial_correlation(hidden, mask, (1.0, 1.2), 6.0)
+    assert found.voxels_per_independent > 5
+    assert found == spatial_correlation(residual, mask, (1.0, 1.2), 6.0)
+
+
+@given(
+    arrays(np.float64, st.integers(1, 40), elements=st.integers(-9, 9).map(float)),
+    st.integers(-20, 20).map(lambda halves: halves / 2),
+)
+def test_the_median_distance_of_ordered_values_is_that_of_any(values, point):
+    found = estimates._middle_distance(np.sort(values), point)
+
+    assert found == np.median(np.abs(values - point))
 
 
 def test_what_lies_beyond_the_cut_does_not_count_to_the_spread():

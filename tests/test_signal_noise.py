@@ -55,3 +55,20 @@ def test_smoothing_inside_a_mask_sees_nothing_beyond_it():
 
     assert smooth[mask] == pytest.approx(5.0)
     assert (smooth[~mask] == 0).all()
+
+
+def test_smoothing_inside_a_mask_sees_nothing_else_and_leaves_nothing_outside():
+    rng = np.random.default_rng(5)
+    mask, values = rng.random((2, 20, 25)) < 0.5, rng.normal(size=(2, 20, 25))
+    mask[1, :, :4] = False
+    hidden = np.where(mask, values, np.nan)
+    found = noise.smoothed_inside(hidden, mask, 1.5, (1.0, 0.8))
+
+    assert (found[~mask] == 0).all()
+    weight, total = (
+        ndimage.gaussian_filter(
+            part, (0, 1.5, 1.5 / 0.8), truncate=3.0, mode="constant", radius=(0, 5, 6)
+        )
+        for part in (mask.astype(float), np.where(mask, values, 0.0))
+    )
+    assert found[mask] == pytest.approx((total / np.where(mask, weight, 1))[mask])

@@ -144,11 +144,52 @@ def test_extent_does_not_depend_on_gain(focal):
     assert thrice.oedema.volume_ml.value == pytest.approx(once.oedema.volume_ml.value, abs=1e-5)
 
 
-def test_gain_that_differs_from_slice_to_slice_does_not_matter(focal):
-    gains = np.linspace(0.7, 1.4, len(focal.volume.voxels))[:, None, None]
+@pytest.mark.parametrize(
+    "gain",
+    [
+        lambda k: 0.7 + 0.06 * k,  # along the coil
+        lambda k: 1 + 0.2 * (k % 2),  # slices taken in two passes
+        lambda k: 1 + 0.3 * (k == 5),
+    ],
+)
+def test_gain_that_differs_from_slice_to_slice_does_not_matter(focal, gain):
+    gains = gain(np.arange(len(focal.volume.voxels)))[:, None, None]
     once, again = measured(focal), measured(changed(focal, lambda v: v * gains))
 
     assert again.oedema.extent.value == pytest.approx(once.oedema.extent.value, abs=0.004)
+    assert again.oedema.ratio.value == pytest.approx(once.oedema.ratio.value, rel=0.015)
+
+
+def test_reference_levels_scatter_less_than_the_medians_of_their_slices():
+    plain, found = [], []
+    for seed in range(8):
+        signal = measured(make(Scan(snr=12, texture=0.04, seed=seed)))
+        even = signal.image.voxels / signal.shading.field
+        for k, level in signal.relative.levels.items():
+            inner = signal.reference.inner[k]
+            median = float(np.median(even[k][inner]))
+            assert np.median(signal.relative.ratio[k][inner]) * level == pytest.approx(median)
+            plain.append(np.log(median / 200))
+            found.append(np.log(level / 200))
+
+    assert np.std(found) < 0.8 * np.std(plain)  # both hold the error that all slices share
+    assert np.mean(found) == pytest.approx(np.mean(plain), abs=0.002)
+
+
+@pytest.mark.parametrize("bright_first", [True, False])
+@pytest.mark.parametrize("axis", [0, 2])
+@pytest.mark.parametrize("kind", ["focal", "diffuse"])
+def test_fainter_tissue_beside_brighter_is_sized_by_its_own_level(kind, axis, bright_first):
+    """One region of two levels, 3 and 1.6 times normal: side by side, or one above the other."""
+    scan = Scan(snr=20, texture=0.02, level_mm=1.0, seed=5)
+    bright, faint = (make(scan, Oedema(kind, ratio, 0.3)) for ratio in (3.0, 1.6))
+    place = np.indices(bright.volume.voxels.shape)[axis]
+    brighter = (place < bright.volume.voxels.shape[axis] // 2) == bright_first
+    both = changed(bright, lambda v: np.where(brighter, v, faint.volume.voxels))
+    found = measured(both).oedema
+
+    assert found.extent.value == pytest.approx(both.true_extent, abs=0.03)
+    assert found.volume_ml.value == pytest.approx(both.true_volume_ml, rel=0.1)
 
 
 def test_left_and_right_are_mirror_images(focal):

@@ -13,6 +13,7 @@ from ifi_mri.signal.raised import (
     Raised,
     Scale,
     Yardstick,
+    _fainter_tissue,
     noise_at_edges,
     raised_regions,
     share_of,
@@ -174,3 +175,44 @@ def test_the_edge_of_what_is_read_is_no_edge_of_a_region_that_goes_on():
     found = oedema_of._wholly_raised(shown, replace(muscle, inner=inner))
     assert np.argwhere(found[0]).min() == 8
     assert found.sum() == 25
+
+
+# --- fainter tissue -----------------------------------------------------------------------------
+
+
+def fainter(*levels):
+    """Return whether the middle of a disc is tissue of its own on slices with these parts of the
+    full signal, 2."""
+    rows, columns = np.indices((21, 21)) - 10
+    disc = ndimage.gaussian_filter((np.hypot(rows, columns) < 6).astype(float), 1.0)
+    excess = 2.0 * np.array(levels)[:, None, None] * disc
+    found = _fainter_tissue(excess, excess > 0.15, 0.03, np.full(excess.shape, 2.0))
+    assert not found[:, np.hypot(rows, columns) > 5.5].any()  # its edge never is
+    return found[:, 10, 10].tolist()
+
+
+def test_what_goes_on_as_faint_on_the_next_slice_is_tissue_of_its_own():
+    assert fainter(1, 0.5, 0.5, 0) == [False, True, True, False]
+    assert fainter(0.4, 0.42, 1, 0.6, 0.58) == [True, True, False, True, True]
+
+
+def test_a_slice_that_a_region_fills_in_part_is_no_tissue_of_its_own():
+    assert fainter(0, 0.5, 1, 1, 0.4) == [False] * 5
+    assert fainter(1, 0.7, 0.35, 0) == [False] * 4  # it tapers
+    assert fainter(0.5) == [False]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_edge_of_a_region_on_the_next_slice_is_no_more_of_the_same(order):
+    below = np.indices((21, 21))[1] < 11
+    edge = ndimage.gaussian_filter(below.astype(float), 1.0)
+    flat = np.full(edge.shape, edge[10, 11])
+    excess = 2.0 * np.stack([flat, edge])[::order]
+    found = _fainter_tissue(excess, excess > 0.15, 0.03, np.full(excess.shape, 2.0))
+
+    assert excess[0, 10, 11] == excess[1, 10, 11]
+    assert not found[:, 10, 11].any()
+
+
+def test_full_signal_is_no_fainter_tissue():
+    assert fainter(1, 0.95, 0.9, 0.9) == [False] * 4

@@ -8,8 +8,9 @@ import pytest
 from scipy import ndimage
 from signal_makers import T1, Oedema, Scan, make
 
-from ifi_mri.signal import shading as shading_module
-from ifi_mri.signal.field_fit import Blocks, patches_of, robust_fit
+from ifi_mri.signal import blocks as blocks_module
+from ifi_mri.signal.blocks import Axis, Blocks, Place, blocks_of_muscle, patches_of
+from ifi_mri.signal.field_fit import robust_fit
 from ifi_mri.signal.quadratus import muscle_signal
 from ifi_mri.signal.regions import cut_out, region
 from ifi_mri.signal.settings import RegionSettings, ShadingSettings
@@ -172,31 +173,78 @@ def test_blocks_less_than_a_patch_apart_err_together():
     assert sorted(set(patch_of.tolist())) == [0, 1, 2, 3]
 
 
-def test_blocks_hold_the_mean_of_their_pixels_and_the_share_of_a_mask():
-    rng = np.random.default_rng(0)
-    stack, mask = rng.normal(size=(2, 11, 13)), rng.random((2, 6, 5)) < 0.6
-    whole = stack[:, :9, :12].reshape(2, 3, 3, 6, 2)
-    mean = shading_module._block_mean(stack, (3, 2))
-    np.testing.assert_allclose(mean, whole.mean(axis=(2, 4)))
+def test_blocks_hold_the_mean_of_their_pixels():
+    stack = np.random.default_rng(0).normal(size=(2, 9, 12))
+    whole = stack.reshape(2, 3, 3, 6, 2)
+    np.testing.assert_allclose(blocks_module._block_mean(stack, (3, 2)), whole.mean(axis=(2, 4)))
 
-    for first in ((0, 0), (2, 5), (5, 8)):
-        full = np.zeros((2, 11, 13))
-        full[:, first[0] : first[0] + 6, first[1] : first[1] + 5] = mask
-        np.testing.assert_allclose(
-            shading_module._block_share(mask, (3, 2), first, mean.shape),
-            shading_module._block_mean(full, (3, 2)),
-        )
+
+@pytest.mark.parametrize(("middle_mm", "n_blocks"), [(14.0, 8), (4.0, 5), (30.0, 4), (90.0, 0)])
+def test_blocks_lie_where_the_field_is_fitted(middle_mm, n_blocks):
+    """Sides of 3 pixels, 1.2 mm each, on 28 pixels; centres within 14 mm of the middle."""
+    row = blocks_module._Row.of(Axis(1.2, middle_mm, 14.0, 0), 28, 3.5)
+    centres = np.arange(1, 27, 3)
+    near = centres[np.abs(1.2 * centres - middle_mm) <= 14]
+
+    assert row.side == 3
+    assert row.centres.tolist() == near.tolist()
+    assert len(near) == n_blocks
+    assert row.scaled == pytest.approx((1.2 * near - middle_mm) / 14)
+    pixels = np.arange(28)[row.pixels]
+    assert pixels.reshape(-1, 3).mean(axis=1).tolist() == near.tolist()
 
 
 @pytest.mark.parametrize("pixel_mm", [(1.0, 1.0), (0.7, 1.6), (4.0, 0.4)])
-def test_what_is_spared_is_grown_by_a_margin_in_the_plane(pixel_mm):
-    mask = np.random.default_rng(0).random((2, 25, 31)) < 0.01
-    reach = [2 * math.ceil(3.0 / spacing) + 1 for spacing in pixel_mm]
-    kept = mask.copy()
+@pytest.mark.parametrize("margin_mm", [0.0, 3.0])
+def test_blocks_hold_the_pixels_of_a_mask_and_those_near_by(pixel_mm, margin_mm):
+    first, shape = (5, 8), (40, 44)
+    mask = np.random.default_rng(0).random((2, 25, 31)) < 0.05
+    rows, columns = (
+        blocks_module._Row.of(Axis(spacing, 20.0, 1000.0, at), n, 3.0)
+        for spacing, at, n in zip(pixel_mm, first, shape, strict=True)
+    )
+    full = np.zeros((2, *shape))
+    full[:, first[0] : first[0] + 25, first[1] : first[1] + 31] = mask
+    held = blocks_module._held(mask, rows, columns, margin_mm)
 
-    found = shading_module._grown(mask, pixel_mm)
-    np.testing.assert_array_equal(found, ndimage.maximum_filter(mask, size=(1, *reach)))
-    np.testing.assert_array_equal(mask, kept)
+    assert held.shape == (2, len(rows.centres), len(columns.centres))
+    for k, row, column in np.ndindex(held.shape):
+        spans = (
+            slice(max(0, at * of.side - reach), (at + 1) * of.side + reach)
+            for at, of, reach in (
+                (row, rows, math.ceil(margin_mm / pixel_mm[0])),
+                (column, columns, math.ceil(margin_mm / pixel_mm[1])),
+            )
+        )
+        assert held[k, row, column] == full[k][tuple(spans)].sum()
+
+
+def test_blocks_near_the_muscle_or_too_far_from_the_reference_take_no_part():
+    made = make(Scan(snr=20, shading=0.0))
+    points = np.concatenate([mark.points_mm for mark in (*made.quadratus, *made.reference)])
+    image, around = cut_out(made.volume, points, 8.0), cut_out(made.volume, points, 75.0)
+    muscle, reference = (
+        region("", marks, image, RegionSettings()) for marks in (made.quadratus, made.reference)
+    )
+    place = Place.around(reference.inner, image, around, 40.0)
+    slices = np.array(reference.slices)
+    blocks = blocks_of_muscle(
+        around, image, muscle.whole, reference.inner, slices, place, SETTINGS, None
+    )
+    pixels = [
+        np.rint((scaled * axis.scale_mm + axis.middle_mm) / axis.pixel_mm).astype(int)
+        for scaled, axis in ((blocks.v, place.rows), (blocks.u, place.columns))
+    ]
+    grown = ndimage.maximum_filter(muscle.whole, size=(1, 5, 5))
+    near_muscle = np.zeros(around.voxels.shape, dtype=bool)
+    near_muscle[around.place_of(image)] = grown
+
+    assert not near_muscle[slices[blocks.slice_of], pixels[0], pixels[1]].any()
+    distance = np.hypot(blocks.u, blocks.v)
+    assert 0.8 < distance.max() <= 1
+    within = np.zeros(around.voxels.shape, dtype=bool)
+    within[around.place_of(image)] = ndimage.minimum_filter(reference.inner, size=(1, 7, 7))
+    assert within[slices[blocks.slice_of], pixels[0], pixels[1]].any()
 
 
 def test_even_blocks_have_no_spread_however_bright_they_are():
@@ -205,10 +253,10 @@ def test_even_blocks_have_no_spread_however_bright_they_are():
     noisy = stack + np.random.default_rng(0).normal(0, 0.5, stack.shape).astype(np.float32)
     whole = noisy.reshape(2, 3, 3, 4, 3).astype(np.float64)
 
-    mean, spread = shading_module._mean_and_spread(stack, levels, (3, 3))
+    mean, spread = blocks_module._mean_and_spread(stack, levels, (3, 3))
     assert (spread == 0).all()
     assert (mean == levels[:, None, None]).all()
-    mean, spread = shading_module._mean_and_spread(noisy, levels, (3, 3))
+    mean, spread = blocks_module._mean_and_spread(noisy, levels, (3, 3))
     np.testing.assert_allclose(mean, whole.mean(axis=(2, 4)), rtol=1e-7)
     np.testing.assert_allclose(spread, whole.std(axis=(2, 4)), rtol=1e-4)
 

@@ -122,32 +122,36 @@ def test_a_grid_along_the_pixels_is_read_as_any_other(margin_mm):
 
 
 @pytest.mark.parametrize("turn", [False, True])
-def test_the_gradient_is_sobels_of_five_by_five_points(turn):
-    picture = np.random.default_rng(0).normal(size=(30, 41)).astype(np.float32)
-    picture = picture.T if turn else picture
-    smooth, slope = np.array([1, 4, 6, 4, 1]) / 16, np.array([-1, -2, 0, 2, 1]) / 8
-    inside = np.s_[shift.BORDER : -shift.BORDER, shift.BORDER : -shift.BORDER]
+def test_the_gradient_is_sobels_of_three_by_three_points(turn):
+    pictures = np.random.default_rng(0).normal(size=(2, 30, 41)).astype(np.float32)
+    pictures = pictures.transpose(0, 2, 1) if turn else pictures
+    smooth, slope = np.array([1, 2, 1]) / 4, np.array([-1, 0, 1]) / 2
+    inside = np.s_[:, : -2 * shift.BORDER, : -2 * shift.BORDER]
 
     for found, kernel in zip(
-        shift._gradient(picture), (np.outer(slope, smooth), np.outer(smooth, slope)), strict=True
+        shift._gradients(pictures, np.array([2, 5], dtype=np.float32)),
+        (np.outer(slope, smooth), np.outer(smooth, slope)),
+        strict=True,
     ):
-        expected = ndimage.correlate(picture.astype(np.float64), kernel)[inside]
-        np.testing.assert_allclose(found[:, : -2 * shift.BORDER], expected, atol=1e-6)
+        expected = ndimage.correlate(pictures.astype(np.float64), kernel[None])[:, 1:-1, 1:-1]
+        expected *= shift.WEIGHTS / np.array([2, 5])[:, None, None]
+        np.testing.assert_allclose(found[inside], expected, atol=1e-5)
 
 
 def test_the_gradient_of_a_ramp_is_its_slope():
     rows, columns = np.indices((9, 12))
-    down, right = shift._gradient((3.0 * rows - 2.0 * columns).astype(np.float32))
+    ramp = (3.0 * rows - 2.0 * columns).astype(np.float32)[None]
+    down, right = shift._gradients(ramp, np.ones(1, dtype=np.float32))
 
-    assert down.shape == right.shape == (5, 12)
-    assert (down[:, :8] == 3).all()
-    assert (right[:, :8] == -2).all()
+    assert down.shape == right.shape == (1, 9, 12)
+    assert (down[:, :7, :10] == 3 * shift.WEIGHTS).all()
+    assert (right[:, :7, :10] == -2 * shift.WEIGHTS).all()
 
 
 @pytest.mark.parametrize(
-    ("n_drawn", "expected"), [(1, [2]), (3, [2, 3, 4]), (5, [2, 4, 6]), (9, [3, 6, 9])]
+    ("n_drawn", "expected"), [(1, [2]), (2, [2, 3]), (3, [2, 4]), (5, [3, 5]), (9, [4, 8])]
 )
-def test_of_many_slices_the_middle_ones_of_three_parts_are_compared(n_drawn, expected):
+def test_of_many_slices_the_middle_ones_of_two_parts_are_compared(n_drawn, expected):
     fluid = make(Scan()).volume
     voxels = np.zeros((12, 4, 4), dtype=np.float32)
     index = [(k, 1, 1) for k in range(2, 2 + n_drawn) for _ in range(2)]
@@ -169,29 +173,50 @@ def test_peaks_lie_between_points_and_are_told_from_edges():
 
 
 def test_near_a_point_that_is_not_seen_there_is_no_edge():
-    picture = np.random.default_rng(0).normal(size=(20, 25)).astype(np.float32)
-    whole = shift._edge_directions(picture)
+    pictures = np.random.default_rng(0).normal(size=(3, 20, 25)).astype(np.float32)
+    whole, _ = shift._edge_directions(pictures)
     for nothing in (np.nan, np.inf):
-        torn = picture.copy()
-        torn[8, 10] = nothing
-        found = shift._edge_directions(torn)
+        torn = pictures.copy()
+        torn[1, 8, 10] = nothing
+        found, is_seen = shift._edge_directions(torn)
 
-        hidden = np.zeros((16, 21), dtype=bool)
-        hidden[4:9, 6:11] = True  # five points around, less the border
-        assert (found[:, hidden] == 0).all()
-        assert (found != 0).any(axis=0)[~hidden].all()
-        np.testing.assert_allclose(found[:, ~hidden], whole[:, ~hidden], atol=0.2)
-    assert shift._edge_directions(np.full_like(picture, np.nan)) is None
+        hidden = np.zeros((18, 23), dtype=bool)
+        hidden[6:9, 8:11] = True  # the points around, less the border
+        assert is_seen.all()
+        assert (found[1][:, hidden] == 0).all()
+        assert (found[1] != 0).any(axis=0)[~hidden].all()
+        np.testing.assert_allclose(found[1][:, ~hidden], whole[1][:, ~hidden], atol=0.2)
+        np.testing.assert_array_equal(found[[0, 2]], whole[[0, 2]])
+
+
+def test_a_slice_that_shows_nothing_is_told_from_the_others():
+    noise = np.random.default_rng(0).normal(size=(5, 20, 25)).astype(np.float32)
+    pictures = noise.copy()
+    pictures[1], pictures[2], pictures[3], pictures[4] = np.nan, 7.0, 0.0, 7.0 + 4e-7 * noise[4]
+    edges, is_seen = shift._edge_directions(pictures)
+
+    assert is_seen.tolist() == [True, False, False, False, False]
+    assert (edges[1:] == 0).all()
+    assert (edges[0] != 0).all()
 
 
 @pytest.mark.parametrize("level", [1e-30, 1.0, 3e8, 1e30])
 def test_edges_do_not_depend_on_the_unit_of_the_signal(level):
-    picture = np.random.default_rng(0).normal(size=(20, 25)).astype(np.float32)
-    found = shift._edge_directions((picture * level).astype(np.float32))
+    pictures = np.random.default_rng(0).normal(size=(1, 20, 25)).astype(np.float32)
+    found, _ = shift._edge_directions((pictures * level).astype(np.float32))
 
-    np.testing.assert_allclose(found, shift._edge_directions(picture), atol=1e-5)
-    assert shift._edge_directions(np.full_like(picture, level)) is None
-    assert np.hypot(*found).max() < 1
+    np.testing.assert_allclose(found, shift._edge_directions(pictures)[0], atol=1e-5)
+    assert not shift._edge_directions(np.full_like(pictures, level))[1].any()
+    assert np.hypot(*found[0]).max() < 1
+
+
+def test_the_median_is_of_what_is_seen():
+    pictures = np.random.default_rng(0).normal(size=(3, 4, 5)).astype(np.float32)
+    pictures[1, 2], pictures[2] = np.nan, np.nan
+    found = shift._medians(pictures)
+
+    assert found[:2] == pytest.approx([np.median(pictures[0]), np.nanmedian(pictures[1])])
+    assert np.isnan(found[2])
 
 
 def test_edges_are_compared_at_every_shift_tile_by_tile():
@@ -204,6 +229,6 @@ def test_edges_are_compared_at_every_shift_tile_by_tile():
     for down, right in ((0, 0), (2, 5), (6, 6)):
         moved = padded[:, :, down : down + 20, right : right + 23]
         assert maps[:, down, right].sum() == pytest.approx((anatomy * moved).sum(), abs=1e-3)
-        in_the_middle = np.s_[:, :, 7:13, 8:15]
-        expected = (anatomy[in_the_middle] * moved[in_the_middle]).sum()
-        assert maps[4, down, right] == pytest.approx(expected, abs=1e-3)
+        for tile, of_tile in ((4, np.s_[..., 7:14, 8:16]), (5, np.s_[..., 7:14, 16:])):
+            expected = (anatomy[of_tile] * moved[of_tile]).sum()
+            assert maps[tile, down, right] == pytest.approx(expected, abs=1e-3)

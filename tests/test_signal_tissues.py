@@ -5,7 +5,7 @@ import pytest
 from signal_makers import T1, TURN, Scan, make
 
 from ifi_mri import geometry
-from ifi_mri.signal.regions import cut_out
+from ifi_mri.signal.regions import CutOut, cut_out
 from ifi_mri.signal.settings import RegionSettings
 from ifi_mri.signal.tissues import FAT_FROM, MUSCLE_RANGE, Places, Tissues, tissues
 
@@ -13,6 +13,12 @@ from ifi_mri.signal.tissues import FAT_FROM, MUSCLE_RANGE, Places, Tissues, tiss
 AFFINE = np.eye(4)
 AFFINE[:3, :3] = TURN @ np.array([[0, 0, -0.7], [0, 0.9, 0], [5, 0, 0]])
 AFFINE[:3, 3] = (12.0, -30.0, 4.0)
+
+
+def places_of(shown):
+    """Return the places of voxels that are of a tissue, given as such."""
+    half = np.full(len(shown), 0.5)
+    return Places(CutOut(shown.astype(np.float32), AFFINE, (0, 0, 0)), half, half + 1)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +54,7 @@ def test_the_reference_sets_the_level_of_every_slice(anatomy):
 
 
 def test_beyond_the_picture_there_is_no_tissue():
-    places = Places.of(np.ones((2, 3, 4), dtype=bool), AFFINE)
+    places = places_of(np.ones((2, 3, 4)))
     inside = [(0, 0, 0), (1, 2, 3), (-0.4, -0.4, -0.4), (1.4, 2.4, 3.4)]
     outside = [(-0.6, 0, 0), (1.6, 0, 0), (0, -0.6, 0), (0, 2.6, 0), (0, 0, -0.6), (0, 0, 90)]
 
@@ -59,7 +65,7 @@ def test_beyond_the_picture_there_is_no_tissue():
 def test_a_patch_is_of_one_tissue_only_where_all_its_corners_are():
     shown = np.zeros((3, 12, 12), dtype=bool)
     shown[:, 2:9, 2:9] = True
-    places = Places.of(shown, AFFINE)
+    places = places_of(shown)
     centres = np.array([(0, 5.0, 5.0), (1, 5.0, 7.7), (2, 7.7, 5.0), (0, 2.3, 2.3), (0, 20, 20)])
 
     assert places.throughout(AFFINE, centres, (0, 0)).tolist() == [True, True, True, True, False]
@@ -86,5 +92,5 @@ def test_places_of_a_series_are_found_from_any_other():
         expected &= inside
         expected[inside] &= shown[tuple(index[inside].T)]
     assert 20 < expected.sum() < 300
-    found = Places.of(shown, AFFINE).throughout(other, centres, half)
+    found = places_of(shown).throughout(other, centres, half)
     assert found.tolist() == expected.tolist()

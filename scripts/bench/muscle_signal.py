@@ -216,6 +216,22 @@ def diseased(seed: int) -> Result:
     return measured(make(scan, oedema), oedema, scan, True)
 
 
+def two_levels(seed: int) -> Result:
+    """Return a muscle of which a part is raised far and the rest of the raised region less: side by
+    side, or one above the other."""
+    rng = np.random.default_rng([6, seed])
+    scan, oedema = any_scan(rng), any_oedema(rng)
+    ratios = float(rng.uniform(2.5, 4)), float(rng.uniform(1.4, 2.2))
+    brighter, fainter = (make(scan, replace(oedema, ratio=ratio)) for ratio in ratios)
+    voxels = np.array(brighter.volume.voxels)
+    axis, end = int(rng.choice([0, 2])), int(rng.integers(2))
+    half = np.array_split(np.arange(voxels.shape[axis]), 2)[end]
+    part = (half,) if axis == 0 else (slice(None), slice(None), half)
+    voxels[part] = fainter.volume.voxels[part]
+    made = replace(brighter, volume=replace(brighter.volume, voxels=voxels))
+    return measured(made, replace(oedema, ratio=ratios[0]), scan, True)
+
+
 def two_readers(seed: int) -> tuple[float, float]:
     """Return how much the ratio and the extent differ between two readers."""
     rng = np.random.default_rng([3, seed])
@@ -424,6 +440,13 @@ def rows_of_oedema(name: str, results: Sequence[Result]) -> Iterable[tuple[str, 
     )
 
 
+def rows_of_two_levels(results: Sequence[Result]) -> Iterable[tuple[str, str, str]]:
+    """Yield the rows of oedema that do not ask for one ratio."""
+    for row in rows_of_oedema("oedema of two levels", results):
+        if "ratio of" not in row[0] and any(k in row[0] for k in ("extent", "volume", "grade")):
+            yield row
+
+
 def share(hits: Iterable[bool]) -> str:
     """Return a percentage and the counts behind it."""
     all_of_them = list(hits)
@@ -551,6 +574,8 @@ def main() -> None:
         table.append(("other oedema and normal: spread said to be there", "never", share(
             r.spread for r in (*by_kind, *with_t1) if r.kind != "perimuscular"
         )))  # fmt: skip
+        mixed = run(two_levels, max(4, n // 4))
+        table += rows_of_two_levels(mixed)
         whole_normal, whole_oedema = zip(*run(whole_hip, max(4, n // 8)), strict=True)
         table += rows_of_normals("whole-hip phantom, normal", whole_normal)
         table += rows_of_oedema("whole-hip phantom, oedema", whole_oedema)

@@ -93,9 +93,8 @@ def outlined_series(hip: Hip, marks: Sequence[Landmark]) -> Series:
 def _misfit_mm(series: Series, marks: Sequence[Landmark]) -> float:
     """Return how far outlines lie off a series' slices, mm, in steps of `SAME_FIT_MM`."""
     assert series.grid is not None
-    slices = np.array(
-        [geometry.slice_coordinate(series.grid.affine, mark.vertices_mm).mean() for mark in marks]
-    )
+    affine = series.grid.affine
+    slices = np.array([geometry.slice_coordinate_of(affine, mark.centre_mm) for mark in marks])
     nearest = np.clip(np.rint(slices), 0, series.grid.shape[0] - 1)
     off_mm = np.abs(slices - nearest).mean() * series.grid.slice_spacing_mm
     return round(float(off_mm) / SAME_FIT_MM) * SAME_FIT_MM
@@ -140,15 +139,21 @@ def _area(
     if min(areas) < SMALLEST_MM2:
         raise Unmeasurable(f"the {name} outline {where} encloses no area")
     sds = [area_sd_mm2(corners, landmark_sd_mm) for corners in corners_mm]
-    largest = marks[int(np.argmax(areas))]
+    largest = marks[areas.index(max(areas))]
     return OutlinedSlice(sum(areas), math.hypot(*sds), largest.points_mm, len(marks))
+
+
+def _next(corners: FloatArray) -> FloatArray:
+    """Return for each corner of a closed outline the one that follows."""
+    return np.concatenate([corners[1:], corners[:1]])
 
 
 def area_sd_mm2(corners_mm: FloatArray, landmark_sd_mm: float) -> float:
     """Return the standard deviation of the area inside vertices of shape (n, 2), mm2."""
-    before, after = np.roll(corners_mm, 1, axis=0), np.roll(corners_mm, -1, axis=0)
-    of_vertices = 0.5 * math.sqrt(float(((after - before) ** 2).sum()))
-    length_mm = float(np.linalg.norm(after - corners_mm, axis=1).sum())
+    steps = _next(corners_mm) - corners_mm
+    across = _next(steps) + steps  # from the corner before to the corner after each
+    of_vertices = 0.5 * math.sqrt(float(np.square(across).sum()))
+    length_mm = float(np.sqrt(np.square(steps).sum(axis=1)).sum())
     return landmark_sd_mm * max(of_vertices, math.sqrt(length_mm * INDEPENDENT_MM))
 
 

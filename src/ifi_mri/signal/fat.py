@@ -157,7 +157,7 @@ def fat_fraction_t1(
     values = (relative.ratio[muscle.inner] - 1) / (contrast - 1)
     fraction = float(values.mean())
     own = spatial_correlation(
-        np.where(muscle.inner, (relative.ratio - 1) / (contrast - 1) - fraction, 0.0),
+        (relative.ratio - 1) / (contrast - 1) - fraction,
         muscle.inner, image.pixel_mm, settings.noise.correlation_mm,
     )  # fmt: skip
     sampling_sd = float(values.std()) / math.sqrt(own.effective_number(len(values)))
@@ -384,10 +384,12 @@ def _fat_shown(
 ) -> tuple[npt.NDArray[np.intp], ...]:
     """Return the pixels of some slices, as indices, on a lattice of `SUPPRESSION_STEP_MM`, that are
     fat at their centre and at all four corners."""
-    steps = [max(1, round(SUPPRESSION_STEP_MM / spacing)) for spacing in image.pixel_mm]
-    _, n_rows, n_columns = image.voxels.shape
-    lattice = np.meshgrid(
-        slices, np.arange(0, n_rows, steps[0]), np.arange(0, n_columns, steps[1]), indexing="ij"
+    down, right = (max(1, round(SUPPRESSION_STEP_MM / spacing)) for spacing in image.pixel_mm)
+    rows, columns = (
+        np.arange(0, n, step) for n, step in zip(image.voxels.shape[1:], (down, right), strict=True)
     )
-    index = np.stack(lattice, axis=-1).reshape(-1, 3)
-    return tuple(index[shown.fat.throughout(image.affine, index, (0.5, 0.5))].T)
+    lattice = np.empty((3, len(slices), len(rows), len(columns)), dtype=np.intp)
+    lattice[0], lattice[1], lattice[2] = np.reshape(slices, (-1, 1, 1)), rows[:, None], columns
+    index = lattice.reshape(3, -1)
+    is_fat = shown.fat.throughout(image.affine, index.T.astype(np.float64), (0.5, 0.5))
+    return tuple(index.compress(is_fat, axis=1))

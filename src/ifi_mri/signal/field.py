@@ -50,6 +50,5 @@ class Polynomial:
 
 
 def terms_of(u: FloatArray, v: FloatArray, order: int) -> FloatArray:
-    """Return the polynomial's terms without the constant, last axis."""
-    linear = [u, v]
-    return np.stack(linear if order == 1 else [*linear, u * u, u * v, v * v], axis=-1)
+    """Return the polynomial's terms without the constant, first axis."""
+    return np.array([u, v] if order == 1 else [u, v, u * u, u * v, v * v])

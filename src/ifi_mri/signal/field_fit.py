@@ -9,19 +9,14 @@ import math
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from ifi_mri.signal.blocks import Blocks, IntArray
 from ifi_mri.signal.estimates import FloatArray, robust_spread
 from ifi_mri.signal.field import terms_of
 from ifi_mri.signal.settings import ShadingSettings
 
-IntArray = npt.NDArray[np.intp]
-
 #: Cut of Tukey's biweight, in spreads: 95 % efficient on normal data.
 TUKEY_CUT: Final = 4.685
-
-#: Side in mm of the patches whose scatter gives the uncertainty: about one muscle.
-PATCH_MM: Final = 20.0
 
 #: Rounds of re-weighting; the weights settle in about five.
 ROUNDS: Final = 8
@@ -38,32 +33,6 @@ LEAST_SPREAD: Final = 1e-3
 
 #: Fewest blocks for each unknown.
 BLOCKS_PER_UNKNOWN: Final = 8
-
-
-class Blocks(NamedTuple):
-    """Even blocks of pixels that may be muscle, one entry each.
-
-    ``slice_of`` counts the slices that take part, ``patch_of`` the patches that err together;
-    ``levels`` holds log signal of the reference on each slice.
-    """
-
-    log_signal: FloatArray
-    u: FloatArray
-    v: FloatArray
-    slice_of: IntArray
-    patch_of: IntArray
-    levels: FloatArray
-
-
-def patches_of(u: FloatArray, v: FloatArray, scale_mm: float) -> IntArray:
-    """Return which patch, `PATCH_MM` wide, each place lies in, counted from 0 without gaps."""
-    column, row = (np.floor(place * (scale_mm / PATCH_MM)).astype(np.intp) for place in (u, v))
-    if not len(row):
-        return row
-    row -= row.min()
-    number = (column - column.min()) * (row.max() + 1) + row
-    there = np.bincount(number) > 0
-    return np.asarray(np.cumsum(there)[number] - 1)
 
 
 class Fit(NamedTuple):
@@ -87,14 +56,14 @@ def robust_fit(
     field is that of a ``lower`` order, or none.
     """
     terms = terms_of(blocks.u, blocks.v, order)
-    n_slices, n_terms = len(blocks.levels), terms.shape[1]
-    design = np.concatenate([np.eye(n_slices)[blocks.slice_of], terms], axis=1)
+    n_slices, n_terms = len(blocks.levels), len(terms)
+    design = np.concatenate([blocks.slice_of == np.arange(n_slices)[:, None], terms])
     solution = np.zeros(n_slices + n_terms)
     solution[:n_slices] = blocks.levels
     if lower is not None:
         known = np.concatenate([lower.levels, lower.polynomial])
         solution[: len(known)] = known
-    residual = blocks.log_signal - design @ solution
+    residual = blocks.log_signal - solution @ design
     for k in range(ROUNDS):
         inside = np.abs(residual) < math.log(settings.gate)
         if np.count_nonzero(inside) < BLOCKS_PER_UNKNOWN * (n_slices + n_terms):
@@ -102,13 +71,13 @@ def robust_fit(
         if k < SPREAD_ROUNDS:
             spread = max(robust_spread(residual[inside]), LEAST_SPREAD)
         weights = np.square(np.maximum(1 - np.square(residual / (TUKEY_CUT * spread)), 0)) * inside
-        weighted = weights[:, None] * design
-        inverse = _inverse(design.T @ weighted)
-        before, solution = solution, inverse @ (blocks.log_signal @ weighted)
-        residual = blocks.log_signal - design @ solution
+        weighted = design * weights
+        inverse = _inverse(weighted @ design.T)
+        before, solution = solution, inverse @ (weighted @ blocks.log_signal)
+        residual = blocks.log_signal - solution @ design
         if np.abs(solution - before).max() < CONVERGED:
             break
-    covariance = _clustered(weighted * residual[:, None], inverse, blocks.patch_of, n_terms)
+    covariance = _clustered(weighted * residual, inverse, blocks.patch_of, n_terms)
     of_terms = np.s_[n_slices:, n_slices:]
     return Fit(
         order,
@@ -133,7 +102,7 @@ def _clustered(
     scores: FloatArray, inverse: FloatArray, patch_of: IntArray, n_terms: int
 ) -> FloatArray:
     """Return the covariance of the coefficients when blocks of one patch err together."""
-    sums = np.stack([np.bincount(patch_of, weights=score) for score in scores.T])
+    sums = np.array([np.bincount(patch_of, weights=score) for score in scores])
     n_patches = sums.shape[1]
     few = n_patches / max(1, n_patches - n_terms)
     return np.asarray(few * inverse @ (sums @ sums.T) @ inverse)

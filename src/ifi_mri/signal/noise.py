@@ -82,7 +82,7 @@ def smoothed_inside(
     sd_pixels = (sd_mm / pixel_mm[0], sd_mm / pixel_mm[1])
     here = mask[box]
     weights, sums = smoothed(
-        np.stack([here, inside[box]]), sd_pixels, truncate=3.0, mode="constant"
+        np.array([here, inside[box]]), sd_pixels, truncate=3.0, mode="constant"
     )
-    inside[box] = np.where(here, sums / np.where(here, weights, 1.0), 0.0)
+    np.divide(sums, weights, out=inside[box], where=here)
     return inside

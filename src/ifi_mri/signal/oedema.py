@@ -265,12 +265,13 @@ def _largest(
     a slice spacing, whose variance is spacing^2 / 12.
     """
     full = raised.share
-    groups, n_groups = ndimage.label(full > HALF)
-    if n_groups == 0:  # what is too small to be seen may be there, on one slice
+    is_raised = full > HALF
+    if not is_raised.any():  # what is too small to be seen may be there, on one slice
         return (
             Estimate(0.0, extent.sd, 0.0, extent.high),
             Estimate(0.0, image.slice_spacing_mm / math.sqrt(12), 0.0, image.slice_spacing_mm),
         )
+    groups, _ = ndimage.label(is_raised)
     group_sizes = np.bincount(groups.ravel(), (sizes.weights * full).ravel())
     group = groups == int(np.argmax(group_sizes[1:])) + 1
     fringe = ndimage.maximum_filter(group, size=3) & (full <= HALF)
@@ -308,17 +309,18 @@ def _raised_ratio(
     it is longer; of the reference level, which scales the ratio; and of the blur, whose recovery r
     may be off by half of 1 - r.
     """
+    inside = raised.share > HALF
+    if not inside.any():
+        return None
     chosen = _wholly_raised(raised, muscle)
     if not chosen.any():
         return None
     blur = min(BLUR_PIXELS, OF_NOISE * relative.correlation.blur_pixels)
-    region, whole = (blurred(part, blur)[chosen] for part in ((raised.share > HALF) * cover, cover))
+    region, whole = (blurred(part, blur)[chosen] for part in (inside * cover, cover))
     recovery = np.maximum(region / whole, HALF)
     values = 1 + (raised.alone[chosen] - 1) / recovery
     value = floor_free(median(values), relative.noise, settings)
-    own = spatial_correlation(
-        np.where(chosen, relative.ratio - value, 0.0), chosen, pixel_mm, settings.correlation_mm
-    )
+    own = spatial_correlation(relative.ratio - value, chosen, pixel_mm, settings.correlation_mm)
     n_effective = min(part.effective_number(len(values)) for part in (own, relative.correlation))
     of_blur = (value - 1) * math.hypot((1 - median(recovery)) / 2, LEFT_BY_BLUR)
     sd = math.hypot(median_sd(values, n_effective), value * relative.level_sd, of_blur)

@@ -92,7 +92,7 @@ def place_of(
         return None
     weights = oedema.share[where]
     positions = oedema.image.positions_mm(where)
-    centre = np.average(positions, axis=0, weights=weights)
+    centre = weights @ positions / weights.sum()
     basis = geometry.plane_basis(oedema.image.affine)
     start, end = np.asarray(space_line_mm, dtype=np.float64) @ basis.T
     along = float(
@@ -103,7 +103,7 @@ def place_of(
     distance = float(np.hypot(*offset))
     across = (positions @ basis.T - centre @ basis.T) @ (offset / max(distance, 1e-9))
     n_effective = correlation.effective_number(math.ceil(float(weights.sum())))
-    sd = math.sqrt(float(np.average(across**2, weights=weights)) / n_effective)
+    sd = math.sqrt(float(weights @ across**2 / weights.sum()) / n_effective)
     level = geometry.position_along_normal_mm(oedema.image.affine, centre) - (
         geometry.position_along_normal_mm(
             oedema.image.affine, np.mean(np.asarray(space_line_mm, dtype=np.float64), axis=0)
@@ -200,8 +200,10 @@ def spread_beyond(
     raised[_inside(oedema.box, box)] = oedema.share > HALF
     half_way = max(oedema.yardstick.threshold, 1 + (oedema.ratio.value - 1) / 2)
     bright = (outside_mm > 0) & (relative.ratio[box] > half_way)
-    groups, _ = ndimage.label(bright | raised, structure=_in_plane())
-    joined = np.isin(groups, np.unique(groups[raised])) & bright & rim
+    groups, n_groups = ndimage.label(bright | raised, structure=_in_plane())
+    holds_raised = np.zeros(n_groups + 1, dtype=np.bool_)
+    holds_raised[groups[raised]] = True
+    joined = holds_raised[groups] & bright & rim
     seen = float(joined.sum()) / n_voxels
     n_effective = relative.correlation.effective_number(n_voxels)
     low, high = wilson_interval_95(seen, n_effective)

@@ -209,16 +209,17 @@ def region(
     rings = [corners[first:end] for first, end in itertools.pairwise(ends)]
     sums = np.add.reduceat(geometry.slice_coordinate(image.affine, points), ends[:-1])
     chosen = _nearest(name, outlines, (sums / np.diff(ends)).tolist(), len(image.voxels))
-    inside = geometry.pixels_inside_each([rings[place] for place in chosen], image.voxels.shape)
+    drawn = [rings[place] for place in chosen]
+    _refuse_outside(name, drawn, image)
+    inside = geometry.pixels_inside_each(drawn, image.voxels.shape)
     whole = np.zeros(image.voxels.shape, dtype=np.bool_)
     largest: dict[int, tuple[int, Outline]] = {}
     for (place, k), one in zip(chosen.items(), inside, strict=True):
-        n_inside = int(np.count_nonzero(one))
-        _refuse_outside(name, rings[place], image)
-        _refuse_crossing(name, outlines[place], rings[place], image, n_inside)
+        n_pixels = int(np.count_nonzero(one))
+        _refuse_crossing(name, outlines[place], rings[place], image, n_pixels)
         whole[k] |= one
-        if n_inside > largest.get(k, (-1, ()))[0]:
-            largest[k] = n_inside, outlines[place].points_mm
+        if n_pixels > largest.get(k, (-1, ()))[0]:
+            largest[k] = n_pixels, outlines[place].points_mm
     return Region(
         whole,
         geometry.eroded(whole, settings.erosion_pixels),
@@ -253,17 +254,21 @@ def _refuse_crossing(
     """Refuse a bow, whose lobes of opposite sense cancel in the shoelace formula; the small loop
     that a hand leaves at a sharp tip does no harm."""
     row, column = corners.T
-    next_row, next_column = (np.concatenate([part[1:], part[:1]]) for part in (row, column))
-    n_pixels = abs(float(row @ next_column - column @ next_row)) / 2
+    twice = row[:-1] @ column[1:] - column[:-1] @ row[1:]
+    twice += row[-1] * column[0] - column[-1] * row[0]
+    n_pixels = abs(float(twice)) / 2
     if n_pixels < LEAST_AREA * n_inside and geometry.crosses_itself(
         landmark.vertices_mm, image.affine
     ):
         raise NotAssessable(f"the {name} outline crosses itself; draw it again")
 
 
-def _refuse_outside(name: str, corners: FloatArray, image: CutOut) -> None:
+def _refuse_outside(name: str, corners: Sequence[FloatArray], image: CutOut) -> None:
     """A region cut off by the picture's edge would be a wrong number without a word."""
-    (top, left), (bottom, right) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    if not corners:
+        return
+    every = np.concatenate(corners)
+    (top, left), (bottom, right) = every.min(axis=0).tolist(), every.max(axis=0).tolist()
     _, n_rows, n_columns = image.voxels.shape
     if min(top, left) < -0.5 or bottom > n_rows - 0.5 or right > n_columns - 0.5:
         raise NotAssessable(f"the {name} outline leaves the {image.name} picture")

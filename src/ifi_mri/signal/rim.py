@@ -10,6 +10,7 @@ tissues.  It is as good as the outline, and blind to a thin strip of a third tis
 it says how far a raised region goes on into the rim, never that there is one.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -92,11 +93,14 @@ def covered(muscle: Region, image: CutOut) -> FloatArray:
 
     A slice whose pixels are not those of one outline (several joined there) counts whole pixels.
     """
-    corners = {
-        k: geometry.patient_to_voxel(image.affine, muscle.outlines[k])[:, 1:]
-        for k in muscle.slices
-        if k in muscle.outlines
-    }
+    outlines = {k: muscle.outlines[k] for k in muscle.slices if k in muscle.outlines}
+    numbers = itertools.chain.from_iterable(itertools.chain.from_iterable(outlines.values()))
+    vertices = np.fromiter(numbers, dtype=np.float64).reshape(-1, 3)
+    every_corner = geometry.patient_to_voxel(image.affine, vertices)[:, 1:]
+    corners, n_before = {}, 0
+    for k, outline in outlines.items():
+        corners[k] = every_corner[n_before : n_before + len(outline)]
+        n_before += len(outline)
     part = area_of_pixels(corners, muscle.whole.shape)
     unlike = np.any(np.abs(part - muscle.whole) > UNLIKE, axis=(1, 2))
     return np.where(np.reshape(unlike, (-1, 1, 1)), muscle.whole, part)
@@ -124,17 +128,16 @@ def area_of_pixels(corners: Mapping[int, FloatArray], shape: tuple[int, ...]) ->
     if not corners:
         return area[..., :n_columns]
     start = np.concatenate([*corners.values()])
-    end = np.concatenate([np.roll(outline, -1, axis=0) for outline in corners.values()])
-    level = np.repeat(list(corners), [len(outline) for outline in corners.values()])
-    above, below = (
-        np.clip(np.ceil((part + 0.5) * LINES - 0.5), 0, n_rows * LINES).astype(np.intp)
-        for part in (np.minimum(start[:, 0], end[:, 0]), np.maximum(start[:, 0], end[:, 0]))
-    )
+    end = np.concatenate([part for ring in corners.values() for part in (ring[1:], ring[:1])])
+    level = np.repeat(list(corners), [len(ring) for ring in corners.values()])
+    lines = np.ceil((np.array([start[:, 0], end[:, 0]]) + 0.5) * LINES - 0.5)
+    lines = np.minimum(np.maximum(lines, 0), n_rows * LINES).astype(np.intp)
+    above, below = lines.min(axis=0), lines.max(axis=0)
     edge = np.repeat(np.arange(len(start)), below - above)
     line = np.arange(len(edge)) - (np.cumsum(below - above) - below)[edge]
     (row, column), (rise, run) = start[edge].T, (end - start)[edge].T
     crossing = column + run * (((line + 0.5) / LINES - 0.5 - row) / rise)
-    place = np.clip(crossing + 0.5, 0, n_columns)
+    place = np.minimum(np.maximum(crossing + 0.5, 0), n_columns)
     first = place.astype(np.intp)
     flat = np.ravel_multi_index((level[edge], line // LINES, first), area.shape)
     sense = np.sign(rise) / LINES

@@ -33,10 +33,12 @@ def smoothed(
         Standard deviations that the Gaussian reaches.
     mode : {"constant", "nearest"}
     """
-    down, right = (
-        _matrix(n, sd, truncate, mode) for n, sd in zip(values.shape[-2:], sd_pixels, strict=True)
-    )
-    return np.asarray(down @ values @ right.T)
+    n_rows, n_columns = values.shape[-2:]
+    down = _matrix(n_rows, sd_pixels[0], truncate, mode)
+    right = _transposed(n_columns, sd_pixels[1], truncate, mode)
+    # all rows of all slices in one product
+    smooth = (values.reshape(-1, n_columns) @ right).reshape(values.shape)
+    return np.asarray(down @ smooth)
 
 
 @lru_cache(maxsize=64)  # a region is smoothed again and again; 100 pixels take 80 kB
@@ -45,5 +47,13 @@ def _matrix(n: int, sd_pixels: float, truncate: float, mode: Beyond) -> FloatArr
     matrix = np.eye(n)
     if sd_pixels > 0:
         matrix = ndimage.gaussian_filter1d(matrix, sd_pixels, axis=0, truncate=truncate, mode=mode)
+    matrix.flags.writeable = False
+    return matrix
+
+
+@lru_cache(maxsize=64)
+def _transposed(n: int, sd_pixels: float, truncate: float, mode: Beyond) -> FloatArray:
+    """Return its transpose, row after row in memory as products want it."""
+    matrix = np.ascontiguousarray(_matrix(n, sd_pixels, truncate, mode).T)
     matrix.flags.writeable = False
     return matrix

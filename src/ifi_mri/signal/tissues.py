@@ -6,11 +6,13 @@ shading on) and which are fat (to see whether its suppression held), and the flu
 is read there.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ifi_mri import geometry
 from ifi_mri.model import Landmark, Volume
@@ -26,25 +28,25 @@ MUSCLE_RANGE: Final = (0.6, 1.5)
 FAT_FROM: Final = 1.9
 
 
+#: Corners of a rectangle in the plane, in halves of its sides along rows and columns.
+CORNERS: Final = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+
+
 @dataclass(frozen=True, eq=False)
 class Places:
     """Where a series shows one tissue.
 
     Attributes
     ----------
-    shown : ndarray of bool, shape (slices + 2, rows + 2, columns + 2)
-        Voxels of that tissue, within a border of others.
-    affine : ndarray of shape (4, 4)
-        Of the voxels without that border.
+    image : CutOut
+        What is asked about; beyond it there is no tissue.
+    least, below : ndarrays of shape (slices,)
+        Signal from which on, and below which, a voxel of a slice is of that tissue.
     """
 
-    shown: BoolArray
-    affine: FloatArray
-
-    @classmethod
-    def of(cls, shown: BoolArray, affine: FloatArray) -> "Places":
-        """Return the places of voxels (slices, rows, columns) that are of a tissue."""
-        return cls(np.pad(shown, 1), affine)
+    image: CutOut
+    least: npt.NDArray[np.floating]
+    below: npt.NDArray[np.floating]
 
     def throughout(
         self, affine: FloatArray, centres: FloatArray, half: Sequence[float]
@@ -61,18 +63,26 @@ class Places:
         half : two floats
             Rows and columns from the centre to a corner.
         """
-        turn, start = _between(affine, self.affine)
-        _, of_rows, of_columns = turn.T
-        here, left = turn @ centres.T + start[:, None], np.arange(len(centres))
-        for along_rows, along_columns in ((0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)):
-            corner = along_rows * half[0] * of_rows + along_columns * half[1] * of_columns
-            voxels = np.rint(here + corner[:, None]).astype(np.intp) + 1  # for the border
-            at = np.ravel_multi_index(tuple(voxels), self.shown.shape, mode="clip")
-            is_shown = self.shown.ravel()[at]
-            here, left = here.compress(is_shown, axis=1), left[is_shown]
-        found = np.zeros(len(centres), dtype=np.bool_)
-        found[left] = True
+        turn, start = _between(affine, self.image.affine)
+        here = turn @ centres.T + start[:, None]
+        found = self._shown(here)
+        along_rows, along_columns = (np.array(CORNERS) * half).T
+        corners = along_rows * turn[:, 1:2] + along_columns * turn[:, 2:]
+        at_corners = here.compress(found, axis=1)[:, None] + corners[..., None]
+        found[found] = self._shown(at_corners.reshape(3, -1)).reshape(len(CORNERS), -1).all(axis=0)
         return found
+
+    def _shown(self, places: FloatArray) -> BoolArray:
+        """Return whether the voxels nearest to places, shape (3, n), are of the tissue."""
+        voxels = self.image.voxels
+        k, row, column = index = np.rint(places).astype(np.intp)
+        shape = np.reshape(voxels.shape, (3, 1))
+        beyond = (index < 0) | (index >= shape)
+        if beyond.any():
+            np.minimum(np.maximum(index, 0, out=index), shape - 1, out=index)
+        values = voxels[k, row, column]
+        shown = (values >= self.least.take(k)) & (values < self.below.take(k))
+        return np.asarray(shown & ~np.logical_or.reduce(beyond))
 
 
 def _between(affine: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -99,18 +109,16 @@ class Tissues:
     @property
     def muscle(self) -> Places:
         """Where it shows muscle."""
-        least, most = MUSCLE_RANGE
-        return Places.of(self._from(least) & ~self._from(most), self.image.affine)
+        return Places(self.image, *(self._times(share) for share in MUSCLE_RANGE))
 
     @property
     def fat(self) -> Places:
         """Where it shows fat."""
-        return Places.of(self._from(FAT_FROM), self.image.affine)
+        return Places(self.image, self._times(FAT_FROM), self._times(math.inf))
 
-    def _from(self, share: float) -> BoolArray:
-        """Return which voxels have so many times the signal of the reference muscle, or more."""
-        least = (share * self.levels[:, None, None]).astype(self.image.voxels.dtype)
-        return np.asarray(self.image.voxels >= least)
+    def _times(self, share: float) -> npt.NDArray[np.floating]:
+        """Return so many times the signal of the reference muscle, in the digits of the picture."""
+        return (share * self.levels).astype(self.image.voxels.dtype)
 
 
 def tissues(
