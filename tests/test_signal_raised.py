@@ -9,11 +9,11 @@ from scipy import ndimage
 from ifi_mri.signal import oedema as oedema_of
 from ifi_mri.signal.estimates import Correlation
 from ifi_mri.signal.noise import smoothed_inside
+from ifi_mri.signal.plateau import fainter_tissue
 from ifi_mri.signal.raised import (
     Raised,
     Scale,
     Yardstick,
-    _fainter_tissue,
     noise_at_edges,
     raised_regions,
     share_of,
@@ -186,7 +186,7 @@ def fainter(*levels):
     rows, columns = np.indices((21, 21)) - 10
     disc = ndimage.gaussian_filter((np.hypot(rows, columns) < 6).astype(float), 1.0)
     excess = 2.0 * np.array(levels)[:, None, None] * disc
-    found = _fainter_tissue(excess, excess > 0.15, 0.03, np.full(excess.shape, 2.0))
+    found = fainter_tissue(excess, excess > 0.15, 0.03, np.full(excess.shape, 2.0))
     assert not found[:, np.hypot(rows, columns) > 5.5].any()  # its edge never is
     return found[:, 10, 10].tolist()
 
@@ -208,11 +208,11 @@ def test_the_edge_of_a_region_on_the_next_slice_is_no_more_of_the_same(order):
     edge = ndimage.gaussian_filter(below.astype(float), 1.0)
     flat = np.full(edge.shape, edge[10, 11])
     excess = 2.0 * np.stack([flat, edge])[::order]
-    found = _fainter_tissue(excess, excess > 0.15, 0.03, np.full(excess.shape, 2.0))
+    found = fainter_tissue(excess, excess > 0.15, 0.03, np.full(excess.shape, 2.0))
 
     assert excess[0, 10, 11] == excess[1, 10, 11]
     assert not found[:, 10, 11].any()
 
 
-def test_full_signal_is_no_fainter_tissue():
+def test_full_signal_is_nofainter_tissue():
     assert fainter(1, 0.95, 0.9, 0.9) == [False] * 4

@@ -12,8 +12,9 @@ from signal_makers import Oedema, Scan, make
 from ifi_mri import geometry
 from ifi_mri.signal import oedema as oedema_of
 from ifi_mri.signal.estimates import Correlation, spatial_correlation
+from ifi_mri.signal.plateau import full_excess
 from ifi_mri.signal.quadratus import muscle_signal
-from ifi_mri.signal.raised import Raised, Scale, Yardstick, _plateau, raised_regions
+from ifi_mri.signal.raised import Raised, Scale, Yardstick, raised_regions
 from ifi_mri.signal.regions import CutOut, Region
 from ifi_mri.signal.relative import RelativeSignal
 from ifi_mri.signal.rim import BLUR_PIXELS, LINES, Rim, area_of_pixels, covered, muscle_alone
@@ -266,7 +267,7 @@ def test_a_small_muscle_raised_throughout_has_its_signal_whatever_is_around(arou
 def test_a_slice_that_a_region_fills_in_part_is_measured_by_its_neighbours():
     excess = np.zeros((6, 15, 15))
     excess[:, 4:11, 4:11] = np.array([1.0, 2.0, 2.0, 2.0, 0.6, 0.0])[:, None, None]
-    plateau = _plateau(excess, excess > 0.15, 0.01, (1.0, 1.0), 4.0, tuple(range(6)))[:, 7, 7]
+    plateau = full_excess(excess, excess > 0.15, 0.01, (1.0, 1.0), 4.0, tuple(range(6)))[:, 7, 7]
 
     assert plateau[2] == pytest.approx(2.0, abs=0.1)
     assert plateau[4] > 1.5

@@ -266,12 +266,13 @@ def closest_in_space(
 def crosses_itself(outline_mm: npt.ArrayLike, affine: npt.ArrayLike) -> bool:
     """Return whether sides of a closed outline cross one another, seen along the slices' normal:
     its shoelace area would then subtract one loop from the other."""
-    corners = np.asarray(outline_mm, dtype=np.float64) @ plane_basis(affine).T
-    step = np.roll(corners, -1, axis=0) - corners
-    off = corners[None] - corners[:, None]
+    x, y = plane_basis(affine) @ np.asarray(outline_mm, dtype=np.float64).T
+    following = [*range(1, len(x)), 0]
+    step_x, step_y = x[following] - x, y[following] - y
     # on which side of side i (rows) each corner (columns) lies
-    beside = np.sign(step[:, None, 0] * off[..., 1] - step[:, None, 1] * off[..., 0])
-    parted = beside * np.roll(beside, -1, axis=1) < 0
+    beside = step_x[:, None] * (y - y[:, None]) - step_y[:, None] * (x - x[:, None])
+    left, right = beside > 0, beside < 0
+    parted = (left & right[:, following]) | (right & left[:, following])
     return bool((parted & parted.T).any())
 
 

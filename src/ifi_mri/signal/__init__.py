@@ -3,10 +3,10 @@
 From the ground up: `settings` (every number with its reason), `estimates` (values with intervals
 that know that voxels are correlated), `regions` (outlines as pixels), `smoothing`, `noise`,
 `tissues` (muscle and fat as the anatomy series shows them), `blocks`, `field`, `field_fit` and
-`shading` (the coil's field), `relative` (signal in units of normal muscle), `raised` and `oedema`
-(how much of it is raised), `place` (where, and beyond the muscle), `grade` (the rule), `shift`
-(between the series), `fat`, `sides`; `quadratus` is the door to the signal on the fluid-sensitive
-series.
+`shading` (the coil's field), `relative` (signal in units of normal muscle), `plateau`, `raised` and
+`oedema` (how much of it is raised), `place` (where, and beyond the muscle), `grade` (the rule),
+`shift` (between the series), `fat`, `sides`; `quadratus` is the door to the signal on the
+fluid-sensitive series.
 
 What cannot be said is a `NotAssessable` with its reason in a sentence; nothing here is ever 0 or
 nan for want of data.

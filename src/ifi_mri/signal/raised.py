@@ -6,9 +6,6 @@ signal it has, so that partial volume, blur and noise do not move the edge.  Tha
 shares what infarct imaging does at half the full signal (Amado et al., J Am Coll Cardiol
 2004;44:2383; Flett et al., JACC Cardiovasc Imaging 2011;4:150).
 
-What a region fills in part is measured by its full signal near by.  Tissue that is fainter of its
-own is told from that by going on as faint on the next slice, and measured by itself.
-
 Faint regions need more smoothing to be seen, bright ones suffer from it: both scales are tried, and
 the finer one is believed wherever half of the full signal stands out of its noise.
 
@@ -19,40 +16,20 @@ once their surroundings are taken out (`ifi_mri.signal.rim`) says how far a regi
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 from scipy.special import ndtr
 
 from ifi_mri.signal.estimates import BoolArray, FloatArray, quantile, robust_spread
 from ifi_mri.signal.noise import smoothed_inside
+from ifi_mri.signal.plateau import full_excess
 from ifi_mri.signal.regions import Region, box_around
 from ifi_mri.signal.relative import RelativeSignal
 from ifi_mri.signal.rim import Rim, muscle_alone
 from ifi_mri.signal.settings import OedemaSettings
 from ifi_mri.signal.smoothing import smoothed
-
-#: Voxels whose excess lies below the largest near by by less than this many spreads of noise carry
-#: the region's full signal; by at least and at most these shares of it.
-CORE_SD: Final = 3.0
-CORE_DEPTH: Final = (0.10, 0.30)
-
-#: "Near by" for that, mm in the plane: wider than blur and smoothing together.
-PEAK_REACH_MM: Final = 3.0
-
-#: Standard deviation, in slices, over which the full signal is taken as one level: a slice that a
-#: region fills in part, at its upper or lower end, is measured by its neighbour.
-PLATEAU_SLICES: Final = 1.0
-
-#: Tissue of its own has less than this share of the full signal near by, in which it differs from
-#: pixel to pixel by less than so many depths of a core.
-DISTINCT: Final = 0.8
-UNEVEN: Final = 2.0
-
-#: Steps to a pixel and its neighbours, by rows and by columns.
-BESIDE: Final = np.indices((3, 3)).reshape(2, 9, 1) - 1
 
 #: The share of an edge voxel is stretched so that noise within this many of its spreads of nothing
 #: counts as nothing and of everything as everything; never by more than a quarter at either end.
@@ -82,9 +59,6 @@ RIM_REACH_PIXELS: Final = 2
 
 #: Smoothing of the finer scale over that of the coarser.
 FINER: Final = 0.5
-
-
-IntArray: TypeAlias = npt.NDArray[np.intp]
 
 
 class Yardstick(NamedTuple):
@@ -217,6 +191,8 @@ def raised_regions(
                 for name in ("share", "excess", "plateau", "spread")
             },
         )
+    if not raised.share.any():
+        return raised
     return replace(
         raised, share=_to_the_rim(raised, alone, relative.spread, muscle, cover > 0, pixel_mm)
     )
@@ -242,7 +218,7 @@ def _at_scale(
         seed &= excess > scale.seed + settings.seed_sd * scale.spread * more
     if not seed.any():
         return none, excess, none, spread
-    plateau = _plateau(excess, seed, scale.spread, pixel_mm, settings.plateau_mm, muscle.slices)
+    plateau = full_excess(excess, seed, scale.spread, pixel_mm, settings.plateau_mm, muscle.slices)
     share = np.where(muscle.inner, share_of(excess, plateau, spread), 0.0)
     return np.where(_held_together(share, seed), share, 0.0), excess, plateau, spread
 
@@ -282,112 +258,6 @@ def noise_at_edges(
     left = down * right / (down * right + blur_pixels**2)
     variance = np.where(inner, second / np.where(inner, first, 1.0) ** 2, 1.0)
     return np.asarray(np.maximum(variance, 1.0) ** (left / 2))
-
-
-def _plateau(
-    excess: FloatArray,
-    seed: BoolArray,
-    spread: float,
-    pixel_mm: tuple[float, float],
-    plateau_mm: float,
-    slices: tuple[int, ...],
-) -> FloatArray:
-    """Return the full excess of the region near each voxel; 0 far from any.
-
-    The local average of voxels near their neighbourhood's largest on the slice, brighter ones
-    counting for more, over the slice and its neighbours: one that a region fills in part has a low
-    average of its own.  The muscle's first and last slice may as well be filled in part by the
-    muscle; half-way between its own average and its neighbours' errs least.
-    """
-    reach = (1, *(2 * max(1, round(PEAK_REACH_MM / spacing)) + 1 for spacing in pixel_mm))
-    peak = np.maximum(ndimage.maximum_filter(excess, size=reach), 1e-9)
-    core = seed & (excess >= peak * (1 - _depth(peak, spread)))
-    sd = (plateau_mm / pixel_mm[0], plateau_mm / pixel_mm[1])
-    counted = np.where(core, excess, 0.0)
-    sums = [
-        smoothed(part, sd, truncate=2.0, mode="constant") for part in (counted * excess, counted)
-    ]
-    plateau = _quotient(*(_over_slices(part) for part in sums))
-    ends = [slices[0], slices[-1]]
-    own = _quotient(*(part[ends] for part in sums))
-    plateau[ends] = np.where(own > 0, (own + plateau[ends]) / 2, plateau[ends])
-    fainter = _fainter_tissue(excess, seed, spread, plateau)
-    if not fainter.any():
-        return plateau
-    return _levels_apart(excess, fainter, core, plateau, (sd[0] / 2, sd[1] / 2))
-
-
-def _depth(peak: FloatArray, spread: float) -> FloatArray:
-    """Return by what share of a largest excess another may be lower and be as full."""
-    return np.clip(CORE_SD * spread / peak, *CORE_DEPTH)
-
-
-def _over_slices(part: FloatArray) -> FloatArray:
-    return np.asarray(
-        ndimage.gaussian_filter1d(part, PLATEAU_SLICES, axis=0, truncate=2.0, mode="constant")
-    )
-
-
-def _fainter_tissue(
-    excess: FloatArray, seed: BoolArray, spread: float, plateau: FloatArray
-) -> BoolArray:
-    """Return the voxels that are raised less than the region near by, yet wholly.
-
-    What a region fills in part looks fainter, too.  But an edge is uneven in the plane, and where a
-    region ends within a slice the next slice shows more of it or none.  Signal that is even in the
-    plane and goes on as bright on a slice beside is tissue of its own.
-    """
-    below = seed & (excess < DISTINCT * plateau)
-    k, row, column = np.nonzero(below[1:] & below[:-1])
-    pair = (k, row, column), (k + 1, row, column)
-    one, other = (excess[place] for place in pair)
-    least, two = np.minimum(one, other), math.sqrt(2) * spread  # of a difference
-    alike = np.abs(other - one) <= least * _depth(least, two)
-    inside = np.where(seed, excess, 0.0)
-    alike &= _is_even(inside, *pair[0], spread) & _is_even(inside, *pair[1], spread)
-    found = np.zeros_like(below)
-    for place in pair:
-        found[place] |= alike
-    return found
-
-
-def _is_even(
-    excess: FloatArray, k: IntArray, row: IntArray, column: IntArray, spread: float
-) -> BoolArray:
-    """Return whether voxels, given by their place, and their neighbours in the plane are alike."""
-    n_rows, n_columns = excess.shape[1:]
-    rows = np.clip(row + BESIDE[0], 0, n_rows - 1)
-    columns = np.clip(column + BESIDE[1], 0, n_columns - 1)
-    around = excess[k, rows, columns]
-    highest = np.maximum(around.max(axis=0), 1e-9)
-    least = highest * (1 - UNEVEN * _depth(highest, spread))
-    return np.asarray(around.min(axis=0) >= least)
-
-
-def _levels_apart(
-    excess: FloatArray,
-    fainter: BoolArray,
-    core: BoolArray,
-    plateau: FloatArray,
-    sd_pixels: tuple[float, float],
-) -> FloatArray:
-    """Return the plateau with the level of fainter tissue wherever there is more of it near by than
-    of what is brighter."""
-    level, weight, brighter = (
-        smoothed(part, sd_pixels, truncate=2.0, mode="constant")
-        for part in (
-            np.where(fainter, excess, 0.0),
-            fainter.astype(np.float64),
-            (core & (excess >= DISTINCT * plateau)).astype(np.float64),
-        )
-    )
-    return np.where(weight > brighter, _quotient(level, weight), plateau)
-
-
-def _quotient(above: FloatArray, below: FloatArray) -> FloatArray:
-    """Return a quotient, 0 where there is next to nothing to divide by."""
-    there = below > 1e-9
-    return np.where(there, above / np.where(there, below, 1.0), 0.0)
 
 
 def share_of(excess: FloatArray, plateau: FloatArray, spread: FloatArray) -> FloatArray:
