@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import small_batches
 
-from ifi_mri import batch, folder_lock
+from ifi_mri import batch, folder_lock, worker_start
 from ifi_mri.batch import loop, one_case, receipts, run_record, selected
 from ifi_mri.batch.one_case import Task
 from ifi_mri.batch.progress import Progress, in_words
@@ -632,7 +632,7 @@ def test_a_second_run_on_the_folder_is_told_who_holds_it(table, tmp_path, capsys
 
 
 def test_workers_find_settings_of_threads_and_memory_unless_they_are_set(monkeypatch):
-    for name in batch.executors._ENVIRONMENT:
+    for name in worker_start.ENVIRONMENT:
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
@@ -642,6 +642,22 @@ def test_workers_find_settings_of_threads_and_memory_unless_they_are_set(monkeyp
         assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
         assert int(os.environ["MALLOC_MMAP_THRESHOLD_"]) > 4 * 1024**2  # more than a slice takes
         assert workers.executor.submit(gc.get_threshold).result()[0] == 10_000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="workers are not forked there")
+def test_workers_are_prepared_while_the_cases_are_read(tmp_path):
+    """A process of its own: here the server may run already."""
+    program = (
+        "import sys, multiprocessing.forkserver as server\n"
+        "from ifi_mri.cli import main\n"
+        "server.ensure_running = lambda: print('started', 'ifi_mri.batch' in sys.modules)\n"
+        "main(['batch', 'nowhere.csv', '--out', 'out'])"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.stdout == "started False\n"
+    assert "nowhere.csv" in done.stderr
 
 
 def test_what_is_to_be_done_is_made_up_case_by_case(table, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ifi_mri import cli_options
+from ifi_mri import cli_options, worker_start
 
 if TYPE_CHECKING:
     from ifi_mri.batch import Settings, Summary
@@ -87,6 +87,8 @@ def _count(text: str) -> int:
 
 def run_batch(options: argparse.Namespace) -> int:
     """Analyse many cases; the exit status is 1 where some failed."""
+    if options.dask is None:
+        worker_start.ahead()
     from ifi_mri import batch
     from ifi_mri.batch import selected
 
@@ -168,6 +170,7 @@ def _print_summary(summary: "Summary", out: Path) -> None:
 
 def run_validate(options: argparse.Namespace) -> int:
     """Say everything that is wrong with a batch before it is started; exit status 2 if anything."""
+    worker_start.ahead()
     from ifi_mri import batch
     from ifi_mri.batch import executors
 

@@ -8,16 +8,14 @@ import logging
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ifi_mri import folder_lock
+from ifi_mri import folder_lock, worker_start
 from ifi_mri._version import __version__
 from ifi_mri.errors import ConfigError
 
@@ -32,18 +30,6 @@ _IN_FLIGHT_LOCAL: Final = 2
 
 #: Dask takes some milliseconds to hand out a case; more of them wait at each worker.
 _IN_FLIGHT_DASK: Final = 4
-
-#: What worker processes find in their environment, unless it is set already.  Numerical libraries
-#: take one thread each: the cases run side by side already.  The C library keeps the memory of a
-#: case's pictures for the next one (`mallopt(3)`, bytes): getting each array anew from the system
-#: means a thousand page faults a case, some 3 % of its time.
-_ENVIRONMENT: Final = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
-}
 
 #: Objects that are made before the garbage collector of a worker looks for cycles: a case makes
 #: some ten thousand, nearly none of them in a cycle (Python waits for 700).
@@ -77,11 +63,6 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _prepare_environment() -> None:
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-
-
 # --- this machine -------------------------------------------------------------------------------
 
 
@@ -97,7 +78,7 @@ class LocalWorkers:
     def __init__(self, n_processes: int, folder: Path | None) -> None:
         self._n_processes = n_processes
         self._folder = str(folder) if folder is not None else None
-        self._context = _context()
+        self._context = worker_start.context()
         self.in_flight = _IN_FLIGHT_LOCAL * n_processes
         self.executor: Executor = self._executor()
 
@@ -113,16 +94,6 @@ class LocalWorkers:
         """Wait for the remaining processes to end and start others."""
         self.executor.shutdown(wait=True, cancel_futures=True)
         self.executor = self._executor()
-
-
-def _context() -> BaseContext:
-    """Return how processes start: forked from a server with one thread where that can be done,
-    since a fork beside threads may hang; else started anew."""
-    if sys.platform == "win32":
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ifi_mri.batch.one_case"])
-    return context
 
 
 def _begin_work(folder: str | None) -> None:
@@ -146,7 +117,7 @@ def _end_with_parent() -> None:
 @contextmanager
 def local(n_processes: int, folder: Path | None = None) -> Iterator[LocalWorkers]:
     """Give processes of this machine, which end with the block: those at work finish their case."""
-    _prepare_environment()
+    worker_start.prepare_environment()
     workers = LocalWorkers(n_processes, folder)
     try:
         yield workers
@@ -198,7 +169,7 @@ def dask(address: str, n_processes: int) -> Iterator[DaskWorkers]:
 
 @contextmanager
 def _client(module: Any, address: str, n_processes: int) -> Iterator["distributed.Client"]:
-    _prepare_environment()
+    worker_start.prepare_environment()
     try:
         if address == DASK_LOCAL:
             cluster = module.LocalCluster(
