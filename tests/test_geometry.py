@@ -116,6 +116,14 @@ def test_the_cross_product_is_numpys():
     assert not np.array_equal(geometry.cross(second, first), geometry.cross(first, second))
 
 
+@pytest.mark.parametrize(
+    ("coordinate", "k"),
+    [(2.5, 2), (3.5, 3), (2.5000001, 2), (2.4999999, 2), (2.51, 3), (2.49, 2), (-0.4, 0), (7.0, 7)],
+)
+def test_half_way_between_two_slices_is_the_first_of_them(coordinate, k):
+    assert geometry.nearest_slice(coordinate) == k
+
+
 def test_the_middle_of_a_landmark_is_the_mean_of_its_vertices():
     points = tuple(map(tuple, placed([(0, 0), (9, 1), (3, -7), (1, 1)], AWKWARD).tolist()))
     outline = Landmark(LandmarkName.QUADRATUS_FEMORIS, Side.LEFT, points, closed=True)
@@ -125,7 +133,9 @@ def test_the_middle_of_a_landmark_is_the_mean_of_its_vertices():
     assert click.centre_mm == points[0]
     assert not outline.vertices_mm.flags.writeable
     assert outline.vertices_mm is outline.vertices_mm
-    assert pickle.loads(pickle.dumps(outline)) == outline  # noqa: S301 - own bytes
+    copied = pickle.loads(pickle.dumps(outline))  # noqa: S301 - own bytes
+    assert copied == outline
+    assert not copied.vertices_mm.flags.writeable
 
 
 def test_a_position_along_the_normal_is_z_for_upright_slices_either_way_up():

@@ -70,6 +70,25 @@ def test_ends_on_different_slices_are_not_measured_and_both_slices_are_named():
     assert "both ends must lie on one slice" in measured.reason
 
 
+def test_what_was_drawn_half_way_between_two_slices_stays_together():
+    """The mean of 12 and of 20 equal heights differ in their last digit."""
+    affine = np.array([[0, 0, 0.7, -150], [0, 0.7, 0, -130], [5.0, 0, 0, -452.63], [0, 0, 0, 1]])
+    anatomy = series(affine=affine, shape=(24, 300, 250))
+    for k in range(4, 20):
+        height = round(-452.63 + (k + 0.5) * 5, 2)
+        ischium, trochanter = (
+            [(x + 8 * np.cos(a), 20 + 8 * np.sin(a), height) for a in np.arange(n) * 2 * np.pi / n]
+            for x, n in ((50, 12), (84, 20))
+        )
+        measured = ifs(
+            mark("ischial_tuberosity", *ischium, closed=True),
+            mark("lesser_trochanter", *trochanter, closed=True),
+            anatomy=anatomy,
+        )
+        assert measured.value == pytest.approx(18.0, abs=0.2)
+        assert measured.per_slice[0].instance_number == k + 1
+
+
 def test_a_slice_named_by_its_uid_wins_over_the_nearest_position():
     between = at(2.6, 88, 41)
     named = mark("lesser_trochanter", between, uid="1.2.1.2")

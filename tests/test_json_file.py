@@ -245,6 +245,17 @@ def test_a_point_of_a_wrong_kind_is_refused_with_its_place(point):
         content_of(replace(report, measurements=(report.measurements[0], broken)))
 
 
+@pytest.mark.parametrize(
+    "outline",
+    [frozenset({(0.0, 0.0, 0.0)}), (frozenset({0.0, 1.0, 2.0}),), [(0.0, 0.0, 0.0)], "abc", None],
+)
+def test_points_that_have_no_order_are_refused(outline):
+    report = example_report.report()
+    broken = replace(report.measurements[0], points_mm=outline)
+    with pytest.raises(ReportError, match=r"measurements\.0\.points_mm"):
+        content_of(replace(report, measurements=(broken,)))
+
+
 def changed(path: str, value: object) -> bytes:
     content = json.loads(content_of(example_report.report()))
     *parents, last = path.split(".")

@@ -214,5 +214,5 @@ def test_the_edge_of_a_region_on_the_next_slice_is_no_more_of_the_same(order):
     assert not found[:, 10, 11].any()
 
 
-def test_full_signal_is_nofainter_tissue():
+def test_full_signal_is_no_fainter_tissue():
     assert fainter(1, 0.95, 0.9, 0.9) == [False] * 4

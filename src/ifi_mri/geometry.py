@@ -7,6 +7,7 @@ quadratus femoris spaces is a distance on one axial image (Torriani et al., AJR 
 doi:10.2214/AJR.08.2090).
 """
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
@@ -151,6 +152,17 @@ def slice_coordinate(affine: npt.ArrayLike, points_mm: npt.ArrayLike) -> FloatAr
     normal = slice_normal(matrix)
     offsets = np.asarray(points_mm, dtype=np.float64) - matrix[:3, 3]
     return np.asarray(offsets @ normal / (matrix[:3, 0] @ normal), dtype=np.float64)
+
+
+#: Decimals of a slice coordinate below which two slices are equally near: beyond them stands what
+#: rounding made of a mean.
+SAME_PLACE: Final = 6
+
+
+def nearest_slice(coordinate: float) -> int:
+    """Return the slice nearest to a `slice_coordinate`; half-way between two the first of them, so
+    that everything drawn on one plane lies on one slice."""
+    return math.ceil(round(coordinate, SAME_PLACE) - 0.5)
 
 
 def slice_coordinate_of(affine: npt.ArrayLike, point_mm: tuple[float, float, float]) -> float:

@@ -7,11 +7,11 @@ pickle and serialise.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,12 @@ Z_95: Final = 1.959964
 # --- images -------------------------------------------------------------------------------------
 
 
+def _fields_alone(noun: Any) -> dict[str, Any]:
+    """Return what is pickled of a noun: not what it keeps of its fields, whose arrays would come
+    back writable."""
+    return {field.name: getattr(noun, field.name) for field in fields(noun)}
+
+
 @dataclass(frozen=True)
 class Grid:
     """Where the voxels of a stack of parallel, evenly spaced slices lie.
@@ -58,6 +64,8 @@ class Grid:
 
     rows_of_affine: tuple[tuple[float, float, float, float], ...]
     shape: tuple[int, int, int]
+
+    __getstate__ = _fields_alone
 
     @classmethod
     def from_affine(cls, affine: npt.ArrayLike, shape: Sequence[int]) -> "Grid":
@@ -261,6 +269,8 @@ class Landmark:
     closed: bool = False
     sop_instance_uid: str | None = None
     pixel_mm: float | None = None
+
+    __getstate__ = _fields_alone
 
     @cached_property
     def vertices_mm(self) -> FloatArray:

@@ -253,5 +253,6 @@ def slices_near(grid: Grid, points_mm: Sequence[Point], name: str) -> tuple[int,
             f"{beyond_mm:.1f} mm outside the stack of {n_slices} slices, expected inside. "
             "Check that the landmarks belong to this study."
         )
-    first, last = (min(max(0, round(place)), n_slices - 1) for place in (lowest, highest))
+    nearest = (geometry.nearest_slice(place) for place in (lowest, highest))
+    first, last = (min(max(0, k), n_slices - 1) for k in nearest)
     return first, last

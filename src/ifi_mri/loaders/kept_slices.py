@@ -82,8 +82,10 @@ def _completed(kept: _Kept, first: int, last: int) -> Voxels:
         read = loaders.load_volume(kept.series, ends).voxels
         if len(read) == len(slices):
             return read
-        slices[missing[0] - first : missing[-1] + 1 - first] = read
-    voxels = np.stack([one for one in slices if one is not None])
+        wanted = range(missing[0] - first, missing[-1] + 1 - first)
+        for place, one in zip(wanted, read, strict=True):
+            slices[place] = one
+    voxels = np.stack(slices)  # type: ignore[arg-type]  # none is missing any more
     voxels.flags.writeable = False
     return voxels
 

@@ -247,7 +247,11 @@ def _marked_gaps_on(
 
 def by_slice(landmarks: Iterable[Landmark], series: Series) -> dict[int, list[Landmark]]:
     """Return landmarks grouped by the slice of a series that they lie on: the nearest of those that
-    the instance they name holds (several in a multi-frame file), of all where they name none."""
+    the instance they name holds (several in a multi-frame file), of all where they name none.
+
+    Half-way between two slices it is the first of them: structures that were drawn on one plane
+    stay together, whatever the last digit of their mean is.
+    """
     affine = _grid(series).affine
     uids = [instance.sop_instance_uid for instance in series.instances]
     grouped: dict[int, list[Landmark]] = {}
@@ -255,7 +259,9 @@ def by_slice(landmarks: Iterable[Landmark], series: Series) -> dict[int, list[La
         uid = landmark.sop_instance_uid
         held = [k for k, one in enumerate(uids) if one == uid] if uid else []
         place = geometry.slice_coordinate_of(affine, landmark.centre_mm)
-        index = min(held or range(len(uids)), key=lambda k: abs(k - place))
+        index = min(
+            held or range(len(uids)), key=lambda k: round(abs(k - place), geometry.SAME_PLACE)
+        )
         grouped.setdefault(index, []).append(landmark)
     return grouped
 

@@ -177,7 +177,9 @@ def side_of(measurement: Measurement) -> Side:
 
 
 def _nearest_slice(volume: Volume, points_mm: Iterable[Point]) -> int:
-    index = int(np.rint(geometry.slice_coordinate(volume.affine, list(points_mm)).mean()))
+    index = geometry.nearest_slice(
+        float(geometry.slice_coordinate(volume.affine, list(points_mm)).mean())
+    )
     if not 0 <= index < len(volume.voxels):
         raise NoPicture("No picture: the slice was not among those that were opened.")
     return index

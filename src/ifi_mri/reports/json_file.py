@@ -160,4 +160,6 @@ def _starts(keys: type[Keys], colon: bytes) -> tuple[bytes, ...]:
 
 def _forgiving(value: Any) -> bytes:
     """Return a value as JSON on one line; signs of a file name that are no text become ``?``."""
-    return json.dumps(value, default=vars, ensure_ascii=False).encode(errors="replace")
+    return json.dumps(value, default=vars, ensure_ascii=False, separators=(",", ":")).encode(
+        errors="replace"
+    )

@@ -79,10 +79,18 @@ def checked_points(points: model.Outline) -> model.Outline:
 def _points(points: Any, check: ValidatorFunctionWrapHandler) -> model.Outline:
     """Return an outline as `checked_points` does: once, though it stands with every number that was
     taken from it.  What is wrong is left to pydantic, which says where."""
-    try:
-        return checked_points(points)
-    except (TypeError, ValidationError):  # lists have no hash
-        return _rounded_points(check(points))
+    if _is_made_of(tuple, points):
+        try:
+            return checked_points(points)
+        except ValidationError:
+            return _rounded_points(check(points))
+    if not _is_made_of(list, points):  # as JSON has it
+        raise ValueError("an outline is a list of points")
+    return _rounded_points(check(points))
+
+
+def _is_made_of(kind: type[list[Any]] | type[tuple[Any, ...]], points: Any) -> bool:
+    return type(points) is kind and all(type(point) is kind for point in points)
 
 
 Points = Annotated[_Outline, WrapValidator(_points)]

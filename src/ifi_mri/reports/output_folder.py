@@ -63,7 +63,7 @@ def write(
             _remove_stale(folder, there, files, alone=alone)
             changed = _changed(folder, there, files)
             outdated = _outdated(folder, there, files, replaces) if changed else []
-            _replace(folder, there, changed, outdated, sync=sync)
+            _replace(folder, changed, outdated, sync=sync)
     except OSError as problem:
         raise _refused(folder, problem) from problem
     return [folder / name for name in files]
@@ -125,14 +125,9 @@ def _outdated(
 
 
 def _replace(
-    folder: Path,
-    there: Set[str],
-    files: Mapping[str, bytes],
-    outdated: Iterable[Path],
-    *,
-    sync: bool,
+    folder: Path, files: Mapping[str, bytes], outdated: Iterable[Path], *, sync: bool
 ) -> None:
-    replaced = [folder / name for name in files if _is_there(folder, there, name)]
+    replaced = [folder / name for name in files if (folder / name).exists()]
     moved = _move_aside(folder, [*replaced, *outdated])
     written = []
     try:

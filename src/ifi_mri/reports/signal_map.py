@@ -192,7 +192,8 @@ def nearest_slices(volume: Volume, marks: Sequence[Landmark]) -> list[int]:
     counts = [len(part) for part in vertices]
     coordinates = geometry.slice_coordinate(volume.affine, np.concatenate(vertices))
     starts = np.cumsum([0, *counts[:-1]])
-    return [int(k) for k in np.rint(np.add.reduceat(coordinates, starts) / counts)]
+    places = np.add.reduceat(coordinates, starts) / counts
+    return [geometry.nearest_slice(place) for place in places.tolist()]
 
 
 def _is_number(value: object) -> TypeGuard[float]:

@@ -11,12 +11,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ifi_mri.signal.estimates import BoolArray, FloatArray, median
+from ifi_mri.signal.estimates import BoolArray, FloatArray, IntArray, median
 from ifi_mri.signal.regions import CutOut
 from ifi_mri.signal.settings import ShadingSettings
 from ifi_mri.signal.tissues import Places
-
-IntArray = npt.NDArray[np.intp]
 
 #: Blocks whose pixels vary more than this many times as much as those of the reference muscle hold
 #: an edge.

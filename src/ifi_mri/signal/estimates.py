@@ -18,6 +18,7 @@ from ifi_mri.model import Z_95
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.intp]
 
 #: Variance of a median over that of a mean, for normal data and many values.
 MEDIAN_VARIANCE: Final = math.pi / 2
@@ -160,13 +161,15 @@ def shrunk_to_line(places: FloatArray, values: FloatArray, variances: FloatArray
 
     The James-Stein estimator whose target is a line: as much of the scatter about it is left out
     as its own error explains (Efron and Morris, J Am Stat Assoc 1973;68:117).  Whatever the true
-    values are, its mean squared error is less than that of the values themselves (proven for equal
-    variances): where they do not lie along a line, hardly anything changes.
+    values are, its mean squared error over all of them, each weighed by its precision, is less than
+    that of the values themselves.  A single value may get worse: one that is truly 2 to 4 standard
+    errors off the line is drawn towards it by up to one; further out, hardly anything changes.
 
     Parameters
     ----------
     places, values, variances : ndarrays of shape (n,)
-        Where along the line each value was measured, and its squared standard error.
+        Where along the line each value was measured, all places different, and its squared standard
+        error.
 
     Returns
     -------

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from ifi_mri.signal.blocks import Blocks, IntArray
-from ifi_mri.signal.estimates import FloatArray, robust_spread
+from ifi_mri.signal.blocks import Blocks
+from ifi_mri.signal.estimates import FloatArray, IntArray, robust_spread
 from ifi_mri.signal.field import terms_of
 from ifi_mri.signal.settings import ShadingSettings
 

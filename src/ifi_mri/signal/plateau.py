@@ -5,13 +5,12 @@ own is told from that by going on as faint on the next slice, and measured by it
 """
 
 import math
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-from ifi_mri.signal.estimates import BoolArray, FloatArray
+from ifi_mri.signal.estimates import BoolArray, FloatArray, IntArray
 from ifi_mri.signal.smoothing import smoothed
 
 #: Voxels whose excess lies below the largest near by by less than this many spreads of noise carry
@@ -33,8 +32,6 @@ UNEVEN: Final = 2.0
 
 #: Steps to a pixel and its neighbours, by rows and by columns.
 BESIDE: Final = np.indices((3, 3)).reshape(2, 9, 1) - 1
-
-IntArray: TypeAlias = npt.NDArray[np.intp]
 
 
 def full_excess(

